@@ -1,0 +1,29 @@
+import { inspect } from 'node:util'
+
+/**
+ * A value that prints as `[secret]` wherever it is interpolated, serialised or inspected.
+ * Only {@link Secret.reveal} gives it up, so every place that does is found by its name.
+ */
+export class Secret {
+  readonly #value: string
+
+  constructor(value: string) {
+    this.#value = value
+  }
+
+  reveal(): string {
+    return this.#value
+  }
+
+  toString(): string {
+    return '[secret]'
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
