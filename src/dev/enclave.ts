@@ -62,7 +62,9 @@ export async function standInEnclave(options: StandInOptions): Promise<StandInEn
 function routes(options: StandInOptions, publicKey: () => Uint8Array) {
   return (request: Request): Response | Promise<Response> => {
     const { pathname } = new URL(request.url)
-    switch (`${request.method} ${pathname}`) {
+    // HEAD as GET: Bun.serve leaves the body out.
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    switch (`${method} ${pathname}`) {
       case `GET ${KEYS_PATH}`:
         return new Response(marshalKeyConfiguration(publicKey()), { headers: { 'content-type': KEYS_MEDIA_TYPE } })
       case 'GET /v1/models':
@@ -70,7 +72,7 @@ function routes(options: StandInOptions, publicKey: () => Uint8Array) {
       case 'POST /v1/chat/completions':
         return answerChat(request, options)
       default:
-        return refused(404, `Nothing at ${request.method} ${pathname}.`)
+        return refused(404, `Nothing at ${method} ${pathname}.`)
     }
   }
 }

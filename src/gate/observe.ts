@@ -1,0 +1,89 @@
+import { type BodyEnd, Exchange } from '../protocol/exchange.ts'
+import { requestIdFrom } from '../protocol/ids.ts'
+import { faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
+
+const SILENT = new Set<string | undefined>(['/health', '/readyz'])
+
+interface Deps {
+  log: Log
+  now: () => number
+  /** Seconds after which an idle keep-alive connection is closed. */
+  idleSeconds: number
+}
+
+/** As much of Bun's server as an exchange needs. */
+export interface Connections {
+  timeout(request: Request, seconds: number): void
+}
+
+type Fetch = (request: Request) => Response | Promise<Response>
+
+/** Opens an exchange for each request, marks its answer, and writes its line at the headers and at the last byte. */
+export function observe({ log, now, idleSeconds }: Deps) {
+  const exchanges = new WeakMap<Request, Exchange>()
+
+  function open(request: Request, connections: Connections | undefined): Exchange {
+    const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
+    exchange.hold = () => connections?.timeout(request, 0)
+    exchange.settle = end => {
+      connections?.timeout(request, idleSeconds)
+      log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end))
+    }
+    exchanges.set(request, exchange)
+    return exchange
+  }
+
+  function logAnswer(request: Request, exchange: Exchange, status: number): void {
+    if (SILENT.has(exchange.route)) return
+    const { id, route, code, cause, principal } = exchange
+    log(levelOf(status), 'request', {
+      method: methodOf(request.method),
+      route: route ?? 'none',
+      status,
+      ms: round(now() - exchange.startedAt),
+      request: id,
+      ...(principal && { owner: ownerTagOf(principal.owner) }),
+      ...(code && { code }),
+      ...(cause !== undefined && { fault: faultOf(cause) }),
+    })
+  }
+
+  function streamFields({ id, principal, startedAt }: Exchange, { ending, bytes, firstByteAt }: BodyEnd) {
+    return {
+      ending,
+      bytes,
+      ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - startedAt) }),
+      ms: round(now() - startedAt),
+      request: id,
+      ...(principal && { owner: ownerTagOf(principal.owner) }),
+    }
+  }
+
+  return {
+    /** The exchange a request belongs to. */
+    exchangeOf: (request: Request): Exchange => {
+      const exchange = exchanges.get(request)
+      if (!exchange) throw new TypeError('a request from outside the gate')
+      return exchange
+    },
+    around:
+      (inner: Fetch) =>
+      async (request: Request, connections?: Connections): Promise<Response> => {
+        const exchange = open(request, connections)
+        const response = await inner(request)
+        for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
+        response.headers.set('x-protocol-version', '1')
+        response.headers.set('x-request-id', exchange.id)
+        logAnswer(request, exchange, response.status)
+        return response
+      },
+  }
+}
+
+function levelOf(status: number): Level {
+  return status >= 500 ? 'error' : status >= 400 ? 'warn' : 'info'
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10
+}

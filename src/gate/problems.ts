@@ -1,0 +1,51 @@
+import { Elysia } from 'elysia'
+import type { Exchange } from '../protocol/exchange.ts'
+import { Problem } from '../protocol/problem.ts'
+
+interface Deps {
+  exchangeOf: (request: Request) => Exchange
+  routes: readonly { method: string; path: string }[]
+}
+
+/** The only place where something thrown becomes an answer. */
+export function problems({ exchangeOf, routes }: Deps) {
+  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error, request }) => {
+    const exchange = exchangeOf(request)
+    return answer(code === 'NOT_FOUND' ? unrouted(request, exchange.target.path, routes) : error, exchange)
+  })
+}
+
+/** Answers with a problem, or with `internal` for whatever else was thrown: its text is nobody's business outside. */
+export function answer(thrown: unknown, exchange: Exchange): Response {
+  const problem =
+    thrown instanceof Problem
+      ? thrown
+      : new Problem('internal', 'Something went wrong inside the gateway; the request id finds it in the log.', {
+          cause: thrown,
+        })
+  exchange.code = problem.code
+  exchange.cause = problem.cause
+  return Response.json(problem, {
+    status: problem.status,
+    headers: { ...problem.headers, 'cache-control': 'no-store' },
+  })
+}
+
+/** 405 with `Allow` where another method has a route (RFC 9110 section 15.5.6), else 404. */
+function unrouted(request: Request, path: string, routes: Deps['routes']): Problem {
+  const methods = routes.filter(route => matches(route.path, path)).map(route => route.method)
+  if (methods.length === 0) return new Problem('not_found', 'No such route.')
+  const allow = [...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].sort().join(', ')
+  return new Problem('method_not_allowed', `This route does not take ${request.method}: it takes ${allow}.`, {
+    headers: { allow },
+  })
+}
+
+function matches(template: string, path: string): boolean {
+  const wanted = template.split('/')
+  const given = path.split('/')
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, i) => part === given[i] || (part.startsWith(':') && given[i] !== ''))
+  )
+}

@@ -1,0 +1,71 @@
+import { ownerOf, type Principal } from '../protocol/principal.ts'
+import { bearerToken, type Expected, parseJws, readClaims, tokenProblem } from '../protocol/token.ts'
+import type { KeySet } from './keyset.ts'
+
+const REMEMBERED = 10_000
+const REMEMBERED_MS = 300_000
+
+interface Deps {
+  keys: KeySet
+  identityKey: Uint8Array
+  expected: Expected
+  now: () => number
+}
+
+/** Tells whose token an `Authorization` header carries; at once if it was verified a moment ago. */
+export type Tokens = (authorization: string | null) => Principal | Promise<Principal>
+
+/**
+ * The verifier of JWTs. A verified token is remembered by its SHA-256 until it expires, for five minutes at most, or
+ * until the key set changes: the signature is the dearest step of a request (about 100 µs).
+ */
+export function tokens({ keys, identityKey, expected, now }: Deps): Tokens {
+  const remembered = new Map<string, { principal: Principal; until: number }>()
+  let generation = keys.generation
+
+  async function verify(token: string, digest: string): Promise<Principal> {
+    const jws = parseJws(token)
+    const key = await keys.find(jws.kid)
+    const judgedUnder = keys.generation
+    if (!(await isSigned(key, jws.signature, jws.signed)))
+      throw tokenProblem('token_bad_signature', 'Bad signature: the token was not signed by the key it names.')
+    const claims = readClaims(jws.payload, expected, now() / 1000)
+    const { scopes, client } = claims
+    const owner = ownerOf(identityKey, claims.issuer, claims.subject)
+    const principal: Principal = { kind: 'jwt', owner, scopes, client }
+    if (keys.generation === judgedUnder)
+      remember(digest, principal, Math.min(claims.expires * 1000, now() + REMEMBERED_MS))
+    return principal
+  }
+
+  function remember(digest: string, principal: Principal, until: number): void {
+    if (remembered.size >= REMEMBERED) {
+      const oldest = remembered.keys().next()
+      if (!oldest.done) remembered.delete(oldest.value)
+    }
+    remembered.set(digest, { principal, until })
+  }
+
+  return authorization => {
+    const token = bearerToken(authorization)
+    const digest = Bun.SHA256.hash(token, 'base64')
+    if (generation !== keys.generation) {
+      remembered.clear()
+      generation = keys.generation
+    }
+    const known = remembered.get(digest)
+    if (known && now() < known.until) return known.principal
+    remembered.delete(digest)
+    return verify(token, digest)
+  }
+}
+
+/** Whether this is the key's ES256 signature (r ‖ s, 64 bytes; RFC 7518 section 3.4) of these bytes. */
+export function isSigned(key: CryptoKey, signature: Uint8Array, signed: Uint8Array): Promise<boolean> {
+  return crypto.subtle.verify(
+    { name: 'ECDSA', hash: 'SHA-256' },
+    key,
+    Uint8Array.from(signature),
+    Uint8Array.from(signed),
+  )
+}

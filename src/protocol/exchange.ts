@@ -1,0 +1,45 @@
+import type { RequestId } from './ids.ts'
+import type { Principal } from './principal.ts'
+import type { ProblemCode } from './problem.ts'
+
+declare const route: unique symbol
+
+/** A route's template, as it stands in the code: no caller's words can be in it. */
+export type Route = string & { readonly [route]: true }
+
+/** How an answer's body ended: to its last byte, left by the client, or broken by the upstream. */
+export type Ending = 'complete' | 'cancelled' | 'failed'
+
+/** What is known of a body once it has ended. */
+export interface BodyEnd {
+  readonly ending: Ending
+  readonly bytes: number
+  /** When the first byte of the body came, in milliseconds since the epoch; absent if none did. */
+  readonly firstByteAt: number | undefined
+}
+
+/** One request's life, from its acceptance to the last byte of its answer: what the moments along the path tell each other. */
+export class Exchange {
+  readonly id: RequestId
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Path and query as the client wrote them, once they have been checked. */
+  target = { path: '/', query: '' }
+  route: Route | undefined
+  principal: Principal | undefined
+  /** What went wrong, if anything, where the status alone does not say it. */
+  code: ProblemCode | undefined
+  /** The error behind a refusal, for the log to name. */
+  cause: unknown
+  /** Headers that moments along the path add to the answer, whatever it will be. */
+  readonly headers: Record<string, string> = {}
+  /** Lifts the server's idle time-out from this connection until {@link Exchange.settle}. */
+  hold: () => void = () => undefined
+  /** Told once when a streamed body has ended; gives the idle time-out back. */
+  settle: (end: BodyEnd) => void = () => undefined
+
+  constructor(id: RequestId, startedAt: number) {
+    this.id = id
+    this.startedAt = startedAt
+  }
+}

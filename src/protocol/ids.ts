@@ -1,0 +1,11 @@
+declare const requestId: unique symbol
+
+/** A UUID that names one request, here and upstream; checked, so it may be logged and echoed. */
+export type RequestId = string & { readonly [requestId]: true }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** The caller's own request id if it is a UUID (RFC 9562, any version), else a new one. */
+export function requestIdFrom(inbound: string | null): RequestId {
+  return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId
+}

@@ -1,0 +1,72 @@
+import type { Ending, Route } from './exchange.ts'
+import type { RequestId } from './ids.ts'
+import type { ProblemCode } from './problem.ts'
+
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type Level = (typeof LEVELS)[number]
+
+/** Everything the log can speak of. */
+export type Event =
+  | 'listening'
+  | 'request'
+  | 'stream'
+  | 'keys_loaded'
+  | 'keys_failed'
+  | 'sweep_failed'
+  | 'draining'
+  | 'cut'
+  | 'stopped'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+export type Method = (typeof METHODS)[number] | 'OTHER'
+
+declare const ownerTag: unique symbol
+/** The first eight hex digits of an owner: enough to follow a caller through the log, not enough to be one. */
+export type OwnerTag = string & { readonly [ownerTag]: true }
+
+declare const fault: unique symbol
+/** An error as the log may name it: class, code and place, never its message. */
+export type Fault = string & { readonly [fault]: true }
+
+/** All that may stand on a line: ids, counts, times and codes. Words that came from outside have no type here. */
+export interface Fields {
+  request?: RequestId
+  method?: Method
+  route?: Route | 'none'
+  status?: number
+  ms?: number
+  owner?: OwnerTag
+  code?: ProblemCode
+  fault?: Fault
+  bytes?: number
+  first_byte_ms?: number
+  ending?: Ending
+  keys?: number
+  streams?: number
+  port?: number
+}
+
+/** Writes one line. */
+export type Log = (level: Level, event: Event, fields?: Fields) => void
+
+export function methodOf(method: string): Method {
+  return METHODS.find(known => known === method) ?? 'OTHER'
+}
+
+export function ownerTagOf(owner: string): OwnerTag {
+  return owner.slice(2, 10) as OwnerTag
+}
+
+/**
+ * Names an error by class, code and the innermost frame of its stack. Its message is left out: messages of parsers and
+ * drivers quote what they were given.
+ */
+export function faultOf(error: unknown): Fault {
+  if (!(error instanceof Error)) return typeof error as Fault
+  const name = /^\w{1,40}$/.test(error.name) ? error.name : 'Error'
+  const code =
+    'code' in error && typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? `/${error.code}` : ''
+  const place = /^\s+at .*?([\w.$-]+:\d+):\d+\)?$/m.exec(error.stack ?? '')?.[1]
+  const cause = error.cause === undefined ? '' : ` < ${faultOf(error.cause)}`
+  return `${name}${code}${place ? `@${place}` : ''}${cause}` as Fault
+}

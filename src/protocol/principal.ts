@@ -1,0 +1,27 @@
+import { createHmac } from 'node:crypto'
+
+/** What a caller may do. */
+export type Scope = 'inference'
+
+/**
+ * Whoever calls, however they proved it. `owner` is opaque and the only thing anything is keyed by; issuer and
+ * subject are forgotten once it is made.
+ */
+export interface Principal {
+  readonly kind: 'jwt'
+  readonly owner: string
+  readonly scopes: ReadonlySet<string>
+  /** The application that asked for the token, if it said (`client_id`, else `azp`). */
+  readonly client: string | undefined
+}
+
+/**
+ * `j_` and the first 128 bits (hex) of HMAC-SHA256(identity key, JSON `[iss, sub]`): the same caller always has the
+ * same owner, and without the key nobody can tell whose it is.
+ */
+export function ownerOf(identityKey: Uint8Array, issuer: string | null, subject: string): string {
+  const mac = createHmac('sha256', identityKey)
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex')
+  return `j_${mac.slice(0, 32)}`
+}

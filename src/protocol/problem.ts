@@ -1,0 +1,61 @@
+/**
+ * Every refusal this gateway can utter: its code, HTTP status and OpenAI error type, on one page.
+ * A new way to fail is a new row here.
+ */
+const PROBLEMS = {
+  malformed_target: { status: 400, type: 'invalid_request_error' },
+  malformed_host: { status: 400, type: 'invalid_request_error' },
+  token_missing: { status: 401, type: 'authentication_error' },
+  token_malformed: { status: 401, type: 'authentication_error' },
+  token_expired: { status: 401, type: 'authentication_error' },
+  token_not_yet_valid: { status: 401, type: 'authentication_error' },
+  token_wrong_issuer: { status: 401, type: 'authentication_error' },
+  token_wrong_audience: { status: 401, type: 'authentication_error' },
+  token_unknown_key: { status: 401, type: 'authentication_error' },
+  token_bad_signature: { status: 401, type: 'authentication_error' },
+  insufficient_scope: { status: 403, type: 'permission_error' },
+  not_found: { status: 404, type: 'invalid_request_error' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error' },
+  request_stalled: { status: 408, type: 'invalid_request_error' },
+  rate_limited: { status: 429, type: 'rate_limit_error' },
+  client_gone: { status: 499, type: 'invalid_request_error' },
+  internal: { status: 500, type: 'server_error' },
+  upstream_unreachable: { status: 502, type: 'server_error' },
+  upstream_malformed: { status: 502, type: 'server_error' },
+  upstream_credentials: { status: 502, type: 'server_error' },
+  keys_unavailable: { status: 503, type: 'server_error' },
+  database_unavailable: { status: 503, type: 'server_error' },
+  not_ready: { status: 503, type: 'server_error' },
+  upstream_timeout: { status: 504, type: 'server_error' },
+} as const satisfies Record<string, { status: number; type: string }>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+interface Extras {
+  /** Headers the answer must carry, for instance `Retry-After`. */
+  headers?: Record<string, string>
+  /** The foreign error behind it: for the log, never for a client. */
+  cause?: unknown
+}
+
+/** The one error class: what a client is told. Whatever else is thrown is `internal` and tells a client nothing. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly headers: Record<string, string>
+
+  constructor(code: ProblemCode, message: string, { headers = {}, cause }: Extras = {}) {
+    super(message, { cause })
+    this.code = code
+    this.headers = headers
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code].status
+  }
+
+  /** The body in the shape OpenAI's SDKs read. */
+  toJSON() {
+    return { error: { message: this.message, type: PROBLEMS[this.code].type, param: null, code: this.code } }
+  }
+}

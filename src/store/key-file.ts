@@ -1,0 +1,55 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { KeyFault } from './keys.ts'
+
+/**
+ * The root secret kept beside a SQLite database: 32 bytes as hex, readable by its owner alone. Made when there is no
+ * database yet; missing beside an old one it is a fault, for a new key would fit nothing in it.
+ * @throws KeyFault when it is missing, unreadable or malformed.
+ */
+export function readOrMakeKeyFile(path: string, { make }: { make: boolean }): Uint8Array {
+  return readKeyFile(path) ?? (make ? makeKeyFile(path) : missing(path))
+}
+
+function readKeyFile(path: string): Uint8Array | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    if (isCode(cause, 'ENOENT')) return undefined
+    throw new KeyFault(`The key file ${path} cannot be read: check its owner and mode, or set DATA_KEY.`, { cause })
+  }
+  if (!/^[0-9a-f]{64}$/i.test(text))
+    throw new KeyFault(`The key file ${path} does not hold 64 hex digits: restore it from a copy, or set DATA_KEY.`)
+  return Buffer.from(text, 'hex')
+}
+
+/** Written apart and linked into place: of two starting processes one wins, and nobody reads half a key. */
+function makeKeyFile(path: string): Uint8Array {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
+    try {
+      linkSync(draft, path)
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error
+    } finally {
+      unlinkSync(draft)
+    }
+  } catch (cause) {
+    throw new KeyFault(`The key file ${path} cannot be written: make its directory writable, or set DATA_KEY.`, {
+      cause,
+    })
+  }
+  return readKeyFile(path) ?? missing(path)
+}
+
+function missing(path: string): never {
+  throw new KeyFault(
+    `The key file ${path} is missing, and the database beside it was written with it: restore it, or set DATA_KEY.`,
+  )
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

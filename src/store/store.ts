@@ -1,0 +1,27 @@
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+
+/** The database as every statement sees it: asynchronous, whichever engine is behind it. */
+export type Database = BaseSQLiteDatabase<'async', unknown>
+
+/** An open database. */
+export interface Store {
+  readonly db: Database
+  /** Whether no sealgate has written to it yet. */
+  readonly isNew: boolean
+  /**
+   * Runs one statement; waits while another process writes.
+   * @throws Problem `database_unavailable` when the database does not answer.
+   */
+  ask<T>(statement: () => T | Promise<T>): Promise<T>
+  /**
+   * Brings the schema to this binary's version, once, whoever else is starting.
+   * @throws StoreFault when the database cannot be written.
+   */
+  migrate(): Promise<void>
+  close(): void
+}
+
+/** A database that cannot be used; the message says which, why, and the way out. */
+export class StoreFault extends Error {
+  override readonly name = 'StoreFault'
+}

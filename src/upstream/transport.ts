@@ -1,0 +1,121 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { Problem } from '../protocol/problem.ts'
+import { upload } from './upload.ts'
+
+/** A request on its way to an upstream. */
+export interface Outgoing {
+  readonly origin: URL
+  readonly method: string
+  /** Path and query, exactly as they go on the wire. */
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: ReadableStream<Uint8Array> | null
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal
+}
+
+/** How long each moment may take, in milliseconds. */
+export interface Patience {
+  /** Until the connection stands, TLS included. */
+  readonly connectMs: number
+  /** Between two bytes of the client's body. */
+  readonly bodyMs: number
+  /** From the request's last byte to the answer's first header. */
+  readonly headerMs: number
+}
+
+/**
+ * Sends a request and resolves at the answer's headers; the caller then reads its body.
+ * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled` or `client_gone`.
+ */
+export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
+
+// node:http(s) and not fetch: fetch lets a process have 256 requests at once and hides an answer's trailers.
+/** A transport that keeps connections for the next request, follows nothing and verifies every certificate. */
+export function transport(patience: Patience): Transport {
+  // An idle connection goes before the usual servers close it: a request sent on a closing one is lost.
+  const pool = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256, timeout: 30_000 }
+  const plain = new http.Agent(pool)
+  const secure = new https.Agent(pool)
+
+  return outgoing => {
+    const { origin, method, path, headers } = outgoing
+    const { hostname, port, protocol } = origin
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const options = { host, port, method, path, headers }
+    const request =
+      protocol === 'https:'
+        ? https.request({ ...options, agent: secure, servername: host, rejectUnauthorized: true })
+        : http.request({ ...options, agent: plain })
+    return attend(request, outgoing, patience)
+  }
+}
+
+/** Watches over one request until its answer's headers are there: every way it can fail, each with its own words. */
+function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Patience): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    let answer: IncomingMessage | undefined
+    const connecting = alarm()
+    const waiting = alarm()
+
+    function fail(problem: Problem): void {
+      settle()
+      if (answer) answer.destroy(problem)
+      reject(problem)
+      request.destroy()
+    }
+    function settle(): void {
+      connecting.off()
+      waiting.off()
+      signal.removeEventListener('abort', leave)
+    }
+    const leave = () => fail(new Problem('client_gone', 'The client left before the answer.'))
+    const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
+
+    signal.addEventListener('abort', leave)
+    request.on('socket', socket => {
+      if (!socket.connecting) return
+      connecting.in(patience.connectMs, late('accept the connection'))
+      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connecting.off)
+    })
+    request.on('response', incoming => {
+      settle()
+      answer = incoming
+      resolve(incoming)
+    })
+    request.on('error', (cause: NodeJS.ErrnoException) => {
+      // An upstream may answer and hang up before it has read the whole body: its answer stands.
+      if (!(answer && cause.code === 'EPIPE')) fail(unusable(cause))
+    })
+    // A switch of protocols, or a hang-up without a word, is neither an error nor an answer.
+    request.on('close', () => answer ?? fail(unusable()))
+
+    if (signal.aborted) return leave()
+    void upload(body, request, {
+      waiting: () =>
+        waiting.in(patience.bodyMs, () => fail(new Problem('request_stalled', 'The request body stopped coming.'))),
+      sent: () => answer ?? waiting.in(patience.headerMs, late('answer')),
+      broken: leave,
+    })
+  })
+}
+
+function unusable(cause?: NodeJS.ErrnoException): Problem {
+  return cause?.code?.startsWith('HPE_')
+    ? new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.', { cause })
+    : new Problem('upstream_unreachable', 'The upstream could not be reached.', { cause })
+}
+
+/** One timer, set anew by each `in`. */
+function alarm() {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const off = () => clearTimeout(timer)
+  return {
+    off,
+    in: (ms: number, ring: () => void) => {
+      off()
+      timer = setTimeout(ring, ms)
+    },
+  }
+}

@@ -1,0 +1,105 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gateway } from '../../src/app.ts'
+import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import { keySet } from '../../src/gate/keyset.ts'
+import { limiter } from '../../src/gate/limiter.ts'
+import { logger } from '../../src/gate/log.ts'
+import { Secret } from '../../src/protocol/secret.ts'
+import { openStore } from '../../src/store/open.ts'
+import { tinfoil } from '../../src/upstream/backends.ts'
+import { call } from '../../src/upstream/call.ts'
+import { keySetSource } from '../../src/upstream/sources.ts'
+import { type Patience, transport } from '../../src/upstream/transport.ts'
+
+export const ISSUER = 'https://issuer.example'
+export const AUDIENCE = 'sealgate-test'
+export const UPSTREAM_KEY = 'tk-upstream-key-for-tests'
+
+export interface KitOptions {
+  /** Base URL of the upstream. */
+  upstream: string
+  rpm?: number
+  burst?: number
+  /** A SQLite file; memory unless given. */
+  path?: string
+  now?: () => number
+  patience?: Partial<Patience>
+  /** Where the key set is fetched; an issuer of the kit's own unless given. */
+  jwksUrl?: string
+  expected?: { issuer: string | undefined; audiences: readonly string[] }
+}
+
+/** A whole gateway in this process on a free loopback port, with an issuer of its own. */
+export interface Kit {
+  readonly url: string
+  readonly issuer: DevIssuer
+  /** Every line logged so far. */
+  readonly lines: string[]
+  readonly fetch: (request: Request) => Promise<Response>
+  readonly routes: readonly { method: string; path: string }[]
+  /** An `Authorization` header for a caller of that name. */
+  bearer(subject?: string, scope?: string): Promise<{ authorization: string }>
+  stop(): Promise<void>
+}
+
+/** Starts a gateway as main does, with the parts a test wants to choose. */
+export async function startGateway(options: KitOptions): Promise<Kit> {
+  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now, patience = {} } = options
+  const issuer = await devIssuer()
+  const lines: string[] = []
+  const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
+  const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+  const set = keySet({
+    load: keySetSource({ call, jwksUrl: options.jwksUrl ?? issuer.jwksUrl, issuer: ISSUER }),
+    now,
+    log,
+  })
+  const { fetch, routes } = gateway({
+    version: '0.0.0-test',
+    log,
+    now,
+    store,
+    keys,
+    keySet: set,
+    expected: options.expected ?? { issuer: ISSUER, audiences: [AUDIENCE] },
+    limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
+    rpm,
+    backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
+    call,
+    send: transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
+    idleSeconds: 30,
+  })
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    development: false,
+    idleTimeout: 30,
+    maxRequestBodySize: 128 * 1024 * 1024,
+    fetch,
+  })
+  return {
+    url: server.url.origin,
+    issuer,
+    lines,
+    fetch,
+    routes,
+    bearer: async (subject = 'ada', scope = 'inference') => {
+      const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope })
+      return { authorization: `Bearer ${token}` }
+    },
+    stop: async () => {
+      set.stop()
+      await server.stop(true)
+      await issuer.stop()
+      store.close()
+    },
+  }
+}
+
+/** A fresh directory for a test's files. */
+export function freshDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'sealgate-'))
+}
