@@ -81,8 +81,8 @@ export function keySet({ load, now, log }: Deps): KeySet {
     )
 
   async function findAgain(kid: string): Promise<CryptoKey> {
-    if (inFlight) await inFlight
-    else if (now() - triedAt >= COOL_DOWN_MS) await refresh()
+    const rested = now() - triedAt >= COOL_DOWN_MS
+    await (inFlight ?? (rested ? refresh() : undefined))
     if (!isReady()) throw unavailable()
     const key = keys.get(kid)
     if (key === undefined)
