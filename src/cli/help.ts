@@ -1,0 +1,54 @@
+import { defaultText, flagOf, rows } from '../settings.ts'
+import { subcommands } from './arguments.ts'
+
+/** What `--help` prints: how the program is called, and every setting, within 100 columns. */
+export function helpText(version: string): string {
+  return `sealgate ${version}: a private-inference gateway
+
+${table(
+  [
+    ['  sealgate [flags]', 'serve'],
+    ...Object.entries(subcommands).map(([name, what]) => [`  sealgate ${name} [flags]`, what]),
+    ['  sealgate --help | --version', 'print this, or the version'],
+  ],
+  [30, 67],
+)}
+
+Every flag is also a variable of the environment: --log-level is LOG_LEVEL. A flag wins.
+A secret (*) can be kept in a file, named by --data-key-file or DATA_KEY_FILE for --data-key.
+Given as a flag, a secret is shown to whoever lists processes.
+
+${table(
+  [
+    ['  flag', 'default', 'what it does'],
+    ...rows.map(([key, setting]) => [
+      `${setting.secret ? '*' : ' '} ${flagOf(key)}`,
+      defaultText(setting),
+      setting.what.replaceAll('`', ''),
+    ]),
+  ],
+  [27, 28, 41],
+)}
+`
+}
+
+/** Lays rows out in columns of the given widths, two blanks apart; a cell that is too wide goes on below itself. */
+function table(lines: readonly (readonly string[])[], widths: readonly number[]): string {
+  return lines
+    .flatMap(cells => {
+      const columns = widths.map((width, at) => wrap(cells[at] ?? '', width))
+      const height = Math.max(...columns.map(column => column.length))
+      return Array.from({ length: height }, (_, line) =>
+        columns
+          .map((column, at) => (column[line] ?? '').padEnd(widths[at] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      )
+    })
+    .join('\n')
+}
+
+/** Breaks a text at single blanks into lines of at most `width`; its indent stays. */
+function wrap(text: string, width: number): string[] {
+  return [...text.matchAll(new RegExp(`.{1,${width}}(?!\\S) ?`, 'g'))].map(([line]) => line.trimEnd())
+}

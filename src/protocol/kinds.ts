@@ -1,0 +1,110 @@
+/**
+ * What the text of a setting may be, and what it becomes. `read` gives `undefined` for any text it does not
+ * understand and never quotes it, so that a kind serves secrets as well.
+ */
+export interface Kind<T> {
+  /** Completes the sentence "this is not". */
+  readonly expects: string
+  /** The text that a flag given without a value stands for. Without it such a flag is a fault. */
+  readonly bare?: string
+  read(text: string): T | undefined
+}
+
+/** A whole number within bounds, in plain decimals: `0x10`, `1e3`, `+5`, `05` and ` 5` are none. */
+export const integer = (least: number, most: number): Kind<number> => ({
+  expects: `a whole number from ${least} to ${most}`,
+  read: text => {
+    const number = /^(0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN
+    return number >= least && number <= most ? number : undefined
+  },
+})
+
+/** One of a few words, written exactly so. */
+export const choice = <const T extends string>(...options: readonly T[]): Kind<T> => ({
+  expects: `one of ${options.join(', ')}`,
+  read: text => options.find(option => option === text),
+})
+
+/** `true`, `1`, `false` or `0`; as a bare flag, true. */
+export const boolean: Kind<boolean> = {
+  expects: 'one of true, false, 1, 0',
+  bare: 'true',
+  read: text => ['true', '1'].includes(text) || (['false', '0'].includes(text) ? false : undefined),
+}
+
+/** Any text, kept as it is. */
+export const text: Kind<string> = {
+  expects: 'a text',
+  read: text => text,
+}
+
+/**
+ * Entries between commas, blanks around them dropped. An empty entry is refused: `,` would else become the empty
+ * list, which for a list of what is allowed could pass for "all".
+ */
+export const list: Kind<readonly string[]> = {
+  expects: 'a list of non-empty entries between commas',
+  read: text => {
+    const entries = text.split(',').map(entry => entry.trim())
+    return entries.includes('') ? undefined : Object.freeze(entries)
+  },
+}
+
+/** A host name or an IP address (IPv6 without brackets), with no port. */
+export const host: Kind<string> = {
+  expects: 'a host name or an IP address without a port',
+  // The second half asks for two colons, so that `0.0.0.0:5381` is not taken for an IPv6 address.
+  read: text => (/^[\w.-]+$|^(?=.*:.*:)[\da-f:.]+(%[\w.-]+)?$/i.test(text) ? text : undefined),
+}
+
+function webAddress(text: string): URL | undefined {
+  // `URL` itself drops blanks and line breaks: whoever wrote them meant something else.
+  const url = /^https?:\/\/\S+$/i.test(text) ? URL.parse(text) : null
+  return url && !url.username && !url.password ? url : undefined
+}
+
+/** An http or https URL without a user or a fragment, normalised. */
+export const url: Kind<string> = {
+  expects: 'an http or https URL without a user or a fragment',
+  read: text => (text.includes('#') ? undefined : webAddress(text)?.href),
+}
+
+/** An http or https URL to which paths are appended: no user, query or fragment, and no slash at its end. */
+export const baseUrl: Kind<string> = {
+  expects: 'an http or https URL without a user, a query or a fragment',
+  read: text => (/[?#]/.test(text) ? undefined : webAddress(text)?.href.replace(/\/+$/, '')),
+}
+
+/** Whether a URL of the kinds above would carry its traffic unencrypted beyond this machine. */
+export function travelsInTheClear(address: string): boolean {
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'http:' && !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+}
+
+/** Where the state lives: `sqlite:FILE` or `sqlite::memory:`. */
+export const database: Kind<string> = {
+  expects: 'one of the two forms understood today, sqlite:FILE and sqlite::memory:',
+  // `sqlite://host/file` and `sqlite::memory` would name files that nobody meant.
+  read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) ? text : undefined),
+}
+
+/** 32 bytes in hex. */
+export const hexKey: Kind<string> = {
+  expects: '32 bytes in hex (64 digits)',
+  read: text => (/^[\da-f]{64}$/i.test(text) ? text : undefined),
+}
+
+/** What may stand in an HTTP header after `Bearer`: visible ASCII, no blank (RFC 9110, section 5.5). */
+export const headerToken: Kind<string> = {
+  expects: 'visible ASCII without blanks, as an HTTP header needs it',
+  read: text => (/^[\x21-\x7e]+$/.test(text) ? text : undefined),
+}
+
+/**
+ * A wrong value as a fault may show it: escaped as JSON, at most 80 characters of it, and without the parts of a URL
+ * that may hold a password (what stands before `@`, and what follows `?`, `#` or `=`).
+ */
+export function quoted(value: string): string {
+  const harmless = value.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1...@').replace(/([?#=]).+$/s, '$1...')
+  return JSON.stringify(harmless.length > 80 ? `${harmless.slice(0, 77)}...` : harmless)
+}

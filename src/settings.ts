@@ -1,0 +1,170 @@
+import {
+  baseUrl,
+  boolean,
+  choice,
+  database,
+  headerToken,
+  hexKey,
+  host,
+  integer,
+  type Kind,
+  list,
+  text,
+  url,
+} from './protocol/kinds.ts'
+import type { Secret } from './protocol/secret.ts'
+
+/** One row of the table. Of `default`, `unset` and `requiredOr` it has exactly one. */
+export interface Setting {
+  readonly kind: Kind<unknown>
+  /** What holds when nothing is given, written as an operator would write it. */
+  readonly default?: string
+  /** What holds instead of `default` in dev mode. */
+  readonly dev?: string
+  /** What it means, in a few words, that nothing is given. */
+  readonly unset?: string
+  /** Outside dev mode either this setting or the one named here must be given. */
+  readonly requiredOr?: string
+  /** Read into a {@link Secret}, shown nowhere, and also taken from the file that `NAME_FILE` names. */
+  readonly secret?: true
+  /** What it does. */
+  readonly what: string
+  /** Who changes it, and why a constant will not do. */
+  readonly why: string
+}
+
+/** The one table of settings, in the order in which an operator meets them. */
+export const settings = {
+  TINFOIL_API_KEY: {
+    kind: headerToken,
+    secret: true,
+    requiredOr: 'TINFOIL_API_KEY_FILE',
+    what: 'The key that pays for inference: it replaces the token of the caller on the way up.',
+    why: 'Every operator has their own.',
+  },
+  JWKS_URL: {
+    kind: url,
+    requiredOr: 'ISSUER',
+    what: 'Where the public keys that sign the tokens of callers are published.',
+    why: 'Every operator: it names the sign-in service that is trusted.',
+  },
+  ISSUER: {
+    kind: text,
+    unset: 'any issuer',
+    what: 'The `iss` that a token must carry, compared exactly; without JWKS_URL its discovery document names the keys.',
+    why: 'Every operator: one key set may sign for several issuers.',
+  },
+  AUDIENCES: {
+    kind: list,
+    unset: 'any audience',
+    what: 'The `aud` values that are accepted, between commas; a token must carry one of them.',
+    why: 'Every operator: a token meant for another application must not pass here.',
+  },
+  HOST: {
+    kind: host,
+    default: '0.0.0.0',
+    dev: '127.0.0.1',
+    what: 'The address to listen on.',
+    why: 'Operators behind a proxy on the same machine, who want loopback only, or those on IPv6.',
+  },
+  PORT: {
+    kind: integer(0, 65_535),
+    default: '5381',
+    what: 'The port to listen on; 0 takes any free one.',
+    why: 'Operators whose platform assigns the port, and tests.',
+  },
+  DATABASE_URL: {
+    kind: database,
+    default: 'sqlite:sealgate.db',
+    dev: 'sqlite::memory:',
+    what: 'Where the state lives: `sqlite:FILE` or `sqlite::memory:`.',
+    why: 'Operators: only they know which disk lasts.',
+  },
+  DATA_KEY: {
+    kind: hexKey,
+    secret: true,
+    unset: 'made at the first start',
+    what: 'The root of every key at rest, 32 bytes in hex; one made here is kept in `<database>.key`.',
+    why: 'Operators who keep keys apart from disks, or run several machines.',
+  },
+  IDENTITY_HASH_KEY: {
+    kind: hexKey,
+    secret: true,
+    unset: 'derived from DATA_KEY',
+    what: 'The key under which callers become opaque owner ids, 32 bytes in hex.',
+    why: 'Operators who replace DATA_KEY and must keep the id of every caller.',
+  },
+  RATE_LIMIT_RPM: {
+    kind: integer(0, 1_000_000),
+    default: '60',
+    what: 'Requests a minute that each caller may make; 0 sets no limit.',
+    why: 'Operators, by what a caller may cost them.',
+  },
+  RATE_LIMIT_BURST: {
+    kind: integer(1, 1_000_000),
+    default: '10',
+    what: 'Requests that a caller may make at once before the rate counts.',
+    why: 'Operators whose application opens with several requests together.',
+  },
+  TINFOIL_BASE_URL: {
+    kind: baseUrl,
+    default: 'https://inference.tinfoil.sh',
+    what: 'Where inference is reached; plain http on loopback only, anywhere in dev mode. A path prefix is kept.',
+    why: 'Operators with an enclave or a verifying proxy of their own, and tests.',
+  },
+  UPSTREAM_HEADER_SECONDS: {
+    kind: integer(1, 86_400),
+    default: '600',
+    what: 'How long an answer may take to begin, counted from the end of the request, before it is a 504.',
+    why: 'Operators whose models think longer, or whose callers will not wait that long.',
+  },
+  DRAIN_SECONDS: {
+    kind: integer(0, 86_400),
+    default: '30',
+    what: 'How long running streams may go on after SIGTERM before they are cut.',
+    why: 'Operators: it has to end before the platform kills the process.',
+  },
+  LOG_FORMAT: {
+    kind: choice('text', 'json'),
+    default: 'text',
+    what: 'How log lines are written: `text` for eyes, `json` for machines.',
+    why: 'Operators who collect logs by machine.',
+  },
+  LOG_LEVEL: {
+    kind: choice('debug', 'info', 'warn', 'error'),
+    default: 'info',
+    what: 'The least severe lines that are logged: `debug`, `info`, `warn` or `error`.',
+    why: 'Operators who look for a fault, or who want fewer lines.',
+  },
+  DEV_MODE: {
+    kind: boolean,
+    default: 'false',
+    what: 'Try it with nothing to sign up for: keys that vanish, a printed token, and without TINFOIL_API_KEY a stand-in enclave.',
+    why: 'Developers; never where real users are.',
+  },
+} as const satisfies Readonly<Record<string, Setting>>
+
+/** The name of a setting, as the environment spells it. */
+export type Key = keyof typeof settings
+
+type Read<S extends Setting> = S extends { secret: true } ? Secret : S['kind'] extends Kind<infer T> ? T : never
+type Sure<S extends Setting> = S extends { default: string } ? never : undefined
+
+/** Every setting with the type that its row gives it: a secret as a {@link Secret}, one without a default as optional. */
+export type Config = { readonly [K in Key]: Read<(typeof settings)[K]> | Sure<(typeof settings)[K]> }
+
+/** The rows of the table, in order. */
+export const rows = Object.entries(settings) as readonly (readonly [Key, Setting])[]
+
+/** The flag of a name in the environment: `RATE_LIMIT_RPM` is `--rate-limit-rpm`. */
+export const flagOf = (name: string): string => `--${name.toLowerCase().replaceAll('_', '-')}`
+
+/** The name under which the path of a file that holds a secret is given. */
+export const fileOf = (name: string): string => `${name}_FILE`
+
+/** What holds when a setting is not given, in a few words; `code` marks what is meant literally. */
+export function defaultText(setting: Setting, code: (text: string) => string = text => text): string {
+  if (setting.requiredOr) return `required outside dev mode (or ${code(setting.requiredOr)})`
+  if (setting.default === undefined) return setting.unset ?? 'none'
+  return setting.dev ? `${code(setting.default)} (dev mode: ${code(setting.dev)})` : code(setting.default)
+}
