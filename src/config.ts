@@ -1,4 +1,4 @@
-import { readCommand } from './cli/arguments.ts'
+import { readCommand } from './arguments.ts'
 import { baseUrl, quoted, travelsInTheClear } from './protocol/kinds.ts'
 import { Secret } from './protocol/secret.ts'
 import { type Config, fileOf, flagOf, type Key, rows, type Setting, settings } from './settings.ts'

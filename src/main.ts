@@ -1,1 +1,51 @@
-export {}
+import { readFileSync } from 'node:fs'
+import { readCommand } from './arguments.ts'
+import { healthcheck } from './cli/healthcheck.ts'
+import { helpText } from './cli/help.ts'
+import { ConfigFaults, readConfig } from './config.ts'
+import { faultOf } from './protocol/log.ts'
+import { ListenFault, serve } from './serve.ts'
+import { KeyFault } from './store/keys.ts'
+import { StoreFault } from './store/store.ts'
+import { VERSION } from './version.ts'
+
+const argv = process.argv.slice(2)
+const sources = { env: process.env, argv, readFile: (path: string) => readFileSync(path, 'utf8') }
+const write = (text: string) => void process.stdout.write(text)
+const onSignal = (listener: () => void) => process.on('SIGTERM', listener).on('SIGINT', listener)
+const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
+
+/** Does what the command line asks for and resolves to the exit code. */
+async function main(): Promise<number> {
+  switch (readCommand(argv).command) {
+    case 'help':
+      write(helpText(VERSION))
+      return 0
+    case 'version':
+      write(`${VERSION}\n`)
+      return 0
+    case 'healthcheck': {
+      const { HOST, PORT } = readConfig({ ...sources, only: ['HOST', 'PORT'] }).config
+      return healthcheck({ host: HOST, port: PORT }, say)
+    }
+    case 'serve': {
+      const { config, warnings } = readConfig(sources)
+      for (const warning of warnings) say(`warning: ${warning}`)
+      await serve(config, { write, onSignal })
+      return 0
+    }
+  }
+}
+
+/** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */
+function explain(error: unknown): number {
+  const known = error instanceof StoreFault || error instanceof ListenFault
+  const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault
+  // Of anything else the message stays unsaid: it may quote what nobody should read.
+  say(known || misconfigured ? error.message : `crashed: ${faultOf(error)}`)
+  return misconfigured ? 2 : 1
+}
+
+const crash = (error: unknown) => process.exit(explain(error))
+process.on('uncaughtException', crash).on('unhandledRejection', crash)
+void main().then(code => process.exit(code), crash)

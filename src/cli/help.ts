@@ -1,5 +1,5 @@
+import { subcommands } from '../arguments.ts'
 import { defaultText, flagOf, rows } from '../settings.ts'
-import { subcommands } from './arguments.ts'
 
 /** What `--help` prints: how the program is called, and every setting, within 100 columns. */
 export function helpText(version: string): string {

@@ -21,6 +21,6 @@ function jsonLine(time: string, level: Level, event: Event, fields: Fields): str
 }
 
 function textLine(time: string, level: Level, event: Event, fields: Fields): string {
-  const words = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return `${time} ${level.padEnd(5)} ${event} ${words.map(([name, value]) => `${name}=${value}`).join(' ')}\n`
+  const words = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`)
+  return `${time} ${level.padEnd(5)} ${event}${words.join('')}\n`
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { subcommands } from '../../src/cli/arguments.ts'
+import { subcommands } from '../../src/arguments.ts'
 import { helpText } from '../../src/cli/help.ts'
 import { flagOf, rows } from '../../src/settings.ts'
 

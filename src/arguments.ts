@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { fileOf, flagOf, rows } from '../settings.ts'
+import { fileOf, flagOf, rows } from './settings.ts'
 
 /** The subcommands and what each does; without one the gateway serves. */
 export const subcommands = {

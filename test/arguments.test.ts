@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { readCommand } from '../../src/cli/arguments.ts'
+import { readCommand } from '../src/arguments.ts'
 
 const flagsOf = (...argv: string[]) => Object.fromEntries(readCommand(argv).flags)
 const faultsOf = (...argv: string[]) => readCommand(argv).faults

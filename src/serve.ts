@@ -1,0 +1,130 @@
+import { gateway } from './app.ts'
+import { keySet } from './gate/keyset.ts'
+import { limiter } from './gate/limiter.ts'
+import { logger } from './gate/log.ts'
+import { faultOf, type Log } from './protocol/log.ts'
+import { Secret } from './protocol/secret.ts'
+import type { Config } from './settings.ts'
+import { openStore } from './store/open.ts'
+import { tinfoil } from './upstream/backends.ts'
+import { call } from './upstream/call.ts'
+import { keySetSource } from './upstream/sources.ts'
+import { transport } from './upstream/transport.ts'
+import { VERSION } from './version.ts'
+
+// The server closes a connection that is idle for so long; an accepted request lifts it.
+const IDLE_SECONDS = 30
+const SWEEP_MS = 60_000
+const CONNECT_MS = 10_000
+const BODY_MS = 60_000
+// Above any body an enclave takes: 64 MiB and its seal.
+const MAX_BODY_BYTES = 128 * 1024 * 1024
+
+type Server = Bun.Server<undefined>
+
+/** What a running gateway is told by the outside. */
+export interface World {
+  write: (text: string) => void
+  /** Calls back at each signal that asks the program to end. */
+  onSignal: (listener: () => void) => void
+}
+
+/** An address that cannot be listened on; the message says which and the way out. */
+export class ListenFault extends Error {
+  override readonly name = 'ListenFault'
+}
+
+/**
+ * Runs a gateway until a signal has ended it and its streams are drained.
+ * @throws StoreFault, KeyFault or ListenFault when it cannot start.
+ */
+export async function serve(given: Config, { write, onSignal }: World): Promise<void> {
+  const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
+  const { store, keys } = await openStore({
+    path: given.DATABASE_URL.replace(/^sqlite:/, ''),
+    dataKey: bytesOf(given.DATA_KEY),
+    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
+  })
+  const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
+  const config = { ...given, ...dev?.settings }
+  const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
+
+  const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
+  const signingKeys = keySet({ load: keySource, now: Date.now, log })
+  const limit = rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined
+  const { fetch } = gateway({
+    version: VERSION,
+    log,
+    now: Date.now,
+    store,
+    keys,
+    keySet: signingKeys,
+    expected: { issuer: ISSUER, audiences: AUDIENCES },
+    limiter: limit,
+    rpm,
+    backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
+    call,
+    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
+    idleSeconds: IDLE_SECONDS,
+  })
+  const server = listen(config, fetch)
+  log('info', 'listening', { port: server.port ?? config.PORT })
+  if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
+  const sweeping = setInterval(() => {
+    limit?.sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
+  }, SWEEP_MS)
+
+  await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
+  clearInterval(sweeping)
+  signingKeys.stop()
+  await dev?.stop()
+  store.close()
+  log('info', 'stopped')
+}
+
+function listen({ HOST, PORT }: Config, fetch: (request: Request, server: Server) => Promise<Response>): Server {
+  try {
+    return Bun.serve({
+      hostname: HOST,
+      port: PORT,
+      // Unless told not to, Bun lets a second process share the port in silence.
+      reusePort: false,
+      development: false,
+      idleTimeout: IDLE_SECONDS,
+      maxRequestBodySize: MAX_BODY_BYTES,
+      fetch,
+    })
+  } catch (cause) {
+    const taken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+    const why = taken ? `port ${PORT} is in use: stop what uses it, or set PORT` : `check HOST and PORT`
+    throw new ListenFault(`Cannot listen on ${HOST}:${PORT}: ${why}.`, { cause })
+  }
+}
+
+interface Draining {
+  seconds: number
+  onSignal: World['onSignal']
+  log: Log
+}
+
+/** Resolves after a signal, when open streams have ended, the time is up, or a second signal cuts them short. */
+async function drained(server: Server, { seconds, onSignal, log }: Draining): Promise<void> {
+  const first = Promise.withResolvers<void>()
+  const second = Promise.withResolvers<void>()
+  let signals = 0
+  onSignal(() => (++signals === 1 ? first : second).resolve())
+  await first.promise
+  log('info', 'draining', { streams: server.pendingRequests })
+  await Promise.race([server.stop(), Bun.sleep(seconds * 1000), second.promise])
+  if (server.pendingRequests > 0) log('warn', 'cut', { streams: server.pendingRequests })
+  await server.stop(true)
+}
+
+function displayed(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function bytesOf(hex: Secret | undefined): Uint8Array | undefined {
+  return hex && Buffer.from(hex.reveal(), 'hex')
+}
