@@ -9,6 +9,7 @@ import {
   marshalKeyConfiguration,
   parseKeyConfiguration,
 } from '../../src/protocol/ehbp.ts'
+import { withRecordedExchange } from '../kit/data.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -123,39 +124,24 @@ describe('a sealed request', () => {
   })
 })
 
-interface Exchange {
-  server_private_key_hex: string
-  server_public_key_hex: string
-  key_config_hex: string
-  request: { encapsulated_key_hex: string; plaintext: string; body_hex: string }
-  exported_secret_hex: string
-  response: { content_type: string; nonce_hex: string; plaintext_parts: string[]; frames_hex: string[] }
-}
-
-const { SEALGATE_TEST_DATA: testData } = process.env
-
 describe('a recorded exchange', () => {
-  const recorded = test.skipIf(testData === undefined)
-  const read = async (): Promise<Exchange> => Bun.file(`${testData}/fixtures/ehbp-exchange.json`).json()
-
-  recorded('has the key configuration that its private key publishes', async () => {
-    const exchange = await read()
+  withRecordedExchange('has the key configuration that its private key publishes', async exchange => {
     const { publicKey } = await recipient(unhex(exchange.server_private_key_hex))
     expect(hex(publicKey)).toBe(exchange.server_public_key_hex)
     expect(hex(marshalKeyConfiguration(publicKey))).toBe(exchange.key_config_hex)
     expect(hex(parseKeyConfiguration(unhex(exchange.key_config_hex)))).toBe(exchange.server_public_key_hex)
   })
 
-  recorded('has the frames that its secret, key and nonce seal', async () => {
-    const { response, request, exported_secret_hex } = await read()
+  withRecordedExchange('has the frames that its secret, key and nonce seal', async exchange => {
+    const { response, request, exported_secret_hex } = exchange
     const inputs = [exported_secret_hex, request.encapsulated_key_hex, response.nonce_hex] as const
     const keys = deriveResponseKeys(unhex(inputs[0]), unhex(inputs[1]), unhex(inputs[2]))
     const frames = response.plaintext_parts.map((part, index) => hex(sealFrame(keys, index, bytes(part))))
     expect(frames).toEqual(response.frames_hex)
   })
 
-  recorded('plays again byte for byte', async () => {
-    const { response, request, server_private_key_hex } = await read()
+  withRecordedExchange('plays again byte for byte', async exchange => {
+    const { response, request, server_private_key_hex } = exchange
     const server = await recipient(unhex(server_private_key_hex))
     const seen: string[] = []
     const parts = new ReadableStream({
