@@ -21,5 +21,5 @@ export interface RecordedExchange {
 /** Declares a test that needs the recorded exchange; skipped by name without it. */
 export function withRecordedExchange(name: string, story: (exchange: RecordedExchange) => Promise<void>): void {
   const exchange = testData<RecordedExchange>('fixtures/ehbp-exchange.json')
-  test.skipIf(!exchange)(name, () => exchange && story(exchange))
+  test.skipIf(!exchange)(exchange ? name : `${name} [no test data]`, () => exchange && story(exchange))
 }

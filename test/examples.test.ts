@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { type StandInEnclave, standInEnclave } from '../src/dev/enclave.ts'
+import { type Kit, startGateway, UPSTREAM_KEY } from './kit/gateway.ts'
+
+let enclave: StandInEnclave
+let gateway: Kit
+
+beforeAll(async () => {
+  enclave = await standInEnclave({ key: UPSTREAM_KEY, pace: 1 })
+  gateway = await startGateway({ upstream: enclave.url })
+})
+
+afterAll(async () => {
+  await gateway.stop()
+  await enclave.stop()
+})
+
+async function run(example: string): Promise<string> {
+  const { authorization } = await gateway.bearer()
+  const TOKEN = authorization.slice('Bearer '.length)
+  const child = Bun.spawn([process.execPath, join('examples', example)], {
+    cwd: join(import.meta.dir, '..'),
+    env: { SEALGATE_URL: gateway.url, TOKEN },
+    stdout: 'pipe',
+  })
+  return new Response(child.stdout).text()
+}
+
+test('the example with the OpenAI SDK prints an answer', async () => {
+  expect(await run('chat.ts')).toEndWith('You said: Say hello.\n')
+})
+
+test('the example that seals prints the opened events', async () => {
+  const text = await run('sealed-chat.ts')
+  expect(text).toContain('"content":"Say "')
+  expect(text).toEndWith('data: [DONE]\n\n')
+})
