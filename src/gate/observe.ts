@@ -26,11 +26,15 @@ export function observe({ log, now, idleSeconds }: Deps) {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
-      connections?.timeout(request, idleSeconds)
+      release(request, connections)
       log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end))
     }
     exchanges.set(request, exchange)
     return exchange
+  }
+
+  function release(request: Request, connections: Connections | undefined): void {
+    connections?.timeout(request, idleSeconds)
   }
 
   function logAnswer(request: Request, exchange: Exchange, status: number): void {
@@ -71,6 +75,7 @@ export function observe({ log, now, idleSeconds }: Deps) {
       async (request: Request, connections?: Connections): Promise<Response> => {
         const exchange = open(request, connections)
         const response = await inner(request)
+        if (!exchange.streaming) release(request, connections)
         for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
         response.headers.set('x-protocol-version', '1')
         response.headers.set('x-request-id', exchange.id)

@@ -33,9 +33,11 @@ export class Exchange {
   cause: unknown
   /** Headers that moments along the path add to the answer, whatever it will be. */
   readonly headers: Record<string, string> = {}
-  /** Lifts the server's idle time-out from this connection until {@link Exchange.settle}. */
+  /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
+  streaming = false
+  /** Lifts the server's idle time-out from this connection until the answer has ended. */
   hold: () => void = () => undefined
-  /** Told once when a streamed body has ended; gives the idle time-out back. */
+  /** Told once, when a streamed body has ended. */
   settle: (end: BodyEnd) => void = () => undefined
 
   constructor(id: RequestId, startedAt: number) {

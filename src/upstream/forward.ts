@@ -64,9 +64,10 @@ function relay(answer: IncomingMessage, request: Request, exchange: Exchange, no
     exchange.code = 'upstream_credentials'
     headers['x-should-retry'] = 'false'
   }
-  const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
-  if (!hasBody) answer.resume()
-  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
+  const streaming = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
+  exchange.streaming = streaming
+  if (!streaming) answer.resume()
+  const body = streaming ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
   return new Response(body, { status: ours ? 502 : status, headers })
 }
 
