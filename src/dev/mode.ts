@@ -31,7 +31,7 @@ export async function devMode(given: Given): Promise<DevMode> {
     },
     banner: async url => {
       const token = await issuer?.token({ issuer: ISSUER, audience: AUDIENCES[0] ?? NAME })
-      return `\n${behind(enclave?.url, given.TINFOIL_BASE_URL)}\n\n${tryIt(url, token)}\n`
+      return `\n${behind(enclave?.url, given.TINFOIL_BASE_URL)}\n\n${tryIt(url, token, enclave ? 'stand-in-small' : 'gpt-oss-120b')}\n`
     },
     stop: async () => {
       await Promise.all([issuer?.stop(), enclave?.stop()])
@@ -47,11 +47,11 @@ function behind(standIn: string | undefined, real: string): string {
   ].join('\n')
 }
 
-function tryIt(url: string, token: string | undefined): string {
+function tryIt(url: string, token: string | undefined, model: string): string {
   if (token === undefined) return 'Tokens come from JWKS_URL; without it, one for a day is printed here.'
   const bearer = '-H "Authorization: Bearer $TOKEN"'
   const chat = (stream: boolean) => {
-    const body = { model: 'stand-in-small', stream, messages: [{ role: 'user', content: 'Hello' }] }
+    const body = { model, stream, messages: [{ role: 'user', content: 'Hello' }] }
     return `curl -sN -w '\\n' ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`
   }
   return [
