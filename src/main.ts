@@ -3,6 +3,7 @@ import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { ConfigFaults, readConfig } from './config.ts'
+import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
 import { ListenFault, serve } from './serve.ts'
 import { KeyFault } from './store/keys.ts'
@@ -11,7 +12,7 @@ import { VERSION } from './version.ts'
 
 const argv = process.argv.slice(2)
 const sources = { env: process.env, argv, readFile: (path: string) => readFileSync(path, 'utf8') }
-const write = (text: string) => void process.stdout.write(text)
+const { write, flush } = gathered(process.stdout)
 const onSignal = (listener: () => void) => process.on('SIGTERM', listener).on('SIGINT', listener)
 const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
 
@@ -46,6 +47,7 @@ function explain(error: unknown): number {
   return misconfigured ? 2 : 1
 }
 
-const crash = (error: unknown) => process.exit(explain(error))
+const exit = (code: number) => flush().then(() => process.exit(code))
+const crash = (error: unknown) => exit(explain(error))
 process.on('uncaughtException', crash).on('unhandledRejection', crash)
-void main().then(code => process.exit(code), crash)
+void main().then(exit, crash)
