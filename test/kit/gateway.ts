@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import { keySet } from '../../src/gate/keyset.ts'
@@ -97,9 +94,4 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
       store.close()
     },
   }
-}
-
-/** A fresh directory for a test's files. */
-export function freshDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'sealgate-'))
 }
