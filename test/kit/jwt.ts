@@ -31,3 +31,33 @@ export async function signer(kid: string): Promise<Signer> {
     },
   }
 }
+
+/** A key set on loopback, whose answer a test may change. */
+export interface Published {
+  readonly url: string
+  /** How often it was asked. */
+  fetches: number
+  answer: () => Response | Promise<Response>
+  stop(): Promise<void>
+}
+
+/** Publishes these entries as a key set. */
+export function publish(...entries: unknown[]): Published {
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    development: false,
+    fetch: () => {
+      published.fetches++
+      return published.answer()
+    },
+  })
+  const published: Published = {
+    url: new URL('/jwks.json', server.url).href,
+    fetches: 0,
+    answer: () => Response.json({ keys: entries }),
+    stop: () => server.stop(true),
+  }
+  return published
+}

@@ -20,10 +20,12 @@ const ACTS = {
     file.run('COMMIT')
     file.close()
   },
-  /** Opens it as a user whom no file belongs to; says how that ended. */
+  /** Opens it as a user whom no file's mode makes way for; says how that ended. */
   openAsNobody: async (path: string) => {
-    process.setgid?.(65_534)
-    process.setuid?.(65_534)
+    if (process.getuid?.() === 0) {
+      process.setgid?.(65_534)
+      process.setuid?.(65_534)
+    }
     console.log(await ACTS.open(path).catch(error => `${error.name}: ${error.message}`))
   },
 }
