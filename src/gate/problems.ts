@@ -1,4 +1,4 @@
-import { Elysia } from 'elysia'
+import { Elysia, NotFoundError } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
 import { Problem } from '../protocol/problem.ts'
 
@@ -9,9 +9,11 @@ interface Deps {
 
 /** The only place where something thrown becomes an answer. */
 export function problems({ exchangeOf, routes }: Deps) {
-  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ code, error, request }) => {
+  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ error, request }) => {
     const exchange = exchangeOf(request)
-    return answer(code === 'NOT_FOUND' ? unrouted(request, exchange.target.path, routes) : error, exchange)
+    // Not by Elysia's `code`: it is whatever the error says of itself, and so may any library's.
+    const thrown = error instanceof NotFoundError ? unrouted(request, exchange.target.path, routes) : error
+    return answer(thrown, exchange)
   })
 }
 

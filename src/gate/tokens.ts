@@ -25,8 +25,8 @@ export function tokens({ keys, identityKey, expected, now }: Deps): Tokens {
 
   async function verify(token: string, digest: string): Promise<Principal> {
     const jws = parseJws(token)
-    const key = await keys.find(jws.kid)
     const judgedUnder = keys.generation
+    const key = await keys.find(jws.kid)
     if (!(await isSigned(key, jws.signature, jws.signed)))
       throw tokenProblem('token_bad_signature', 'Bad signature: the token was not signed by the key it names.')
     const claims = readClaims(jws.payload, expected, now() / 1000)

@@ -58,15 +58,21 @@ export function ownerTagOf(owner: string): OwnerTag {
 }
 
 /**
- * Names an error by class, code and the innermost frame of its stack. Its message is left out: messages of parsers and
- * drivers quote what they were given.
+ * Names an error by class, code and the innermost frame of its stack, and so its causes. Messages are left out: those
+ * of parsers and drivers quote what they were given.
  */
-export function faultOf(error: unknown): Fault {
+export function faultOf(error: unknown, causes = 4): Fault {
   if (!(error instanceof Error)) return typeof error as Fault
   const name = /^\w{1,40}$/.test(error.name) ? error.name : 'Error'
   const code =
     'code' in error && typeof error.code === 'string' && /^\w{1,60}$/.test(error.code) ? `/${error.code}` : ''
-  const place = /^\s+at .*?([\w.$-]+:\d+):\d+\)?$/m.exec(error.stack ?? '')?.[1]
-  const cause = error.cause === undefined ? '' : ` < ${faultOf(error.cause)}`
+  const place = /^\s+at .*?([\w.$-]+:\d+):\d+\)?$/m.exec(framesOf(error))?.[1]
+  const cause = error.cause === undefined || causes === 0 ? '' : ` < ${faultOf(error.cause, causes - 1)}`
   return `${name}${code}${place ? `@${place}` : ''}${cause}` as Fault
+}
+
+/** A stack begins with the message, and a message may have lines that look like frames. */
+function framesOf({ stack = '', message }: Error): string {
+  const at = stack.indexOf(message)
+  return at < 0 ? '' : stack.slice(at + message.length)
 }

@@ -39,9 +39,13 @@ export function tokenProblem(code: ProblemCode, message: string, cause?: unknown
   return new Problem(code, message, { headers: { 'www-authenticate': challenge }, cause })
 }
 
-/** The bearer token of an `Authorization` header (RFC 6750 section 2.1). Two headers arrive joined by a comma. */
+/**
+ * The bearer token of an `Authorization` header (RFC 6750 section 2.1). Two headers arrive joined by a comma; another
+ * scheme carries no token.
+ */
 export function bearerToken(authorization: string | null): string {
-  if (!authorization) throw tokenProblem('token_missing', 'No token: send an "Authorization: Bearer <JWT>" header.')
+  if (!authorization || !/\bbearer\b/i.test(authorization))
+    throw tokenProblem('token_missing', 'No token: send an "Authorization: Bearer <JWT>" header.')
   const match = /^bearer +([^ ,]+)$/i.exec(authorization)
   if (match?.[1] === undefined)
     throw tokenProblem('token_malformed', 'Malformed Authorization header: exactly one "Bearer <JWT>" is expected.')

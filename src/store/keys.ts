@@ -35,7 +35,6 @@ export function deriveKeys({ root, overrides }: Given): Keys {
  * @throws KeyFault when one is not the key this database was written with.
  */
 export async function verifyKeys(store: Store, keys: Keys): Promise<void> {
-  if (store.isNew) return
   for (const { role, value } of await store.ask(() => store.db.select().from(keyChecks).all())) {
     const key = keys[role as Role]
     if (key && !timingSafeEqual(Buffer.from(checkValue(key)), Buffer.from(value)))

@@ -21,9 +21,11 @@ export async function openStore({ path, dataKey, identityKey }: Given): Promise<
   try {
     const root = dataKey ?? rootBeside(path, store)
     const keys = deriveKeys({ root, overrides: { identity: identityKey } })
-    await verifyKeys(store, keys)
+    if (!store.isNew) await verifyKeys(store, keys)
     await store.migrate()
     await recordKeys(store, keys)
+    // Another process with another key may have come first to the new database.
+    await verifyKeys(store, keys)
     return { store, keys }
   } catch (error) {
     store.close()

@@ -24,6 +24,7 @@ export async function openSqlite(path: string): Promise<Store> {
     )
   }
   const db = drizzle(file) as unknown as Database
+  let isOurs = false
   return {
     db,
     isNew: version === 0,
@@ -37,8 +38,14 @@ export async function openSqlite(path: string): Promise<Store> {
         })
       }
     },
-    migrate: () => atStart(path, () => migrate(file)),
-    close: () => file.close(),
+    migrate: async () => {
+      await atStart(path, () => migrate(file))
+      isOurs = true
+    },
+    close: () => {
+      if (isOurs) checkpoint(file)
+      file.close()
+    },
   }
 }
 
@@ -70,6 +77,16 @@ function migrate(file: SqliteFile): void {
       file.run('UPDATE migrations SET number = number WHERE number = 1')
     })
     .immediate()
+}
+
+// bun:sqlite leaves a connection half open while a statement of it waits for the garbage collector, and so the last
+// one to close does not move the WAL into the database: without this, a stopped gateway's file may lack its tables.
+function checkpoint(file: SqliteFile): void {
+  try {
+    file.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // What stays in the WAL is not lost: the next to open the database reads it there.
+  }
 }
 
 /** Runs a statement again while another process holds the write lock, for five seconds at most. */

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'bun:test'
+import { assert, constantFrom, dictionary, oneof, property, string } from 'fast-check'
+import { downHeaders, upHeaders } from '../../src/protocol/headers.ts'
+
+const UP = ['accept', 'content-type', 'ehbp-encapsulated-key']
+const DOWN = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-disposition',
+  'ehbp-response-nonce',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+]
+const OURS = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' }
+
+const NEVER_UP = [
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-length',
+  'cookie',
+  'expect',
+  'forwarded',
+  'host',
+  'keep-alive',
+  'origin',
+  'proxy-authorization',
+  'referer',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+  'via',
+  'x-api-key',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id',
+]
+const NEVER_DOWN = [
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-origin',
+  'access-control-expose-headers',
+  'alt-svc',
+  'authorization',
+  'connection',
+  'keep-alive',
+  'location',
+  'proxy-authenticate',
+  'server',
+  'set-cookie',
+  'strict-transport-security',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'via',
+  'www-authenticate',
+  'x-powered-by',
+  'x-protocol-version',
+  'x-ratelimit-limit-requests',
+  'x-request-id',
+]
+
+const value = string({ unit: constantFrom(...'abc ,;=/"'), minLength: 1, maxLength: 6 }).filter(
+  text => text.trim() === text,
+)
+const name = oneof(
+  constantFrom(...UP, ...DOWN, ...NEVER_UP, ...NEVER_DOWN),
+  string({ unit: constantFrom(...'abcdeh-xp'), minLength: 1, maxLength: 8 }),
+)
+
+describe('on the way up', () => {
+  test('only what is on the list passes, and it passes unchanged', async () => {
+    await assert(
+      property(dictionary(name, value), headers => {
+        const wanted = Object.fromEntries(Object.entries(headers).filter(([name]) => UP.includes(name)))
+        expect(upHeaders(new Headers(headers))).toEqual(wanted)
+      }),
+    )
+  })
+
+  test.each(NEVER_UP)('%s stays here', name => {
+    expect(upHeaders(new Headers({ [name]: 'x', accept: '*/*' }))).toEqual({ accept: '*/*' })
+  })
+
+  test.each(UP)('%s goes through in whatever case it is written', name => {
+    expect(upHeaders(new Headers({ [name.toUpperCase()]: 'x' }))).toEqual({ [name]: 'x' })
+  })
+
+  test('what the client names in Connection for the next hop stays here', () => {
+    expect(upHeaders(new Headers({ connection: 'x-hop, close', 'x-hop': '1' }))).toEqual({})
+  })
+
+  test('an empty value is a value', () => {
+    expect(upHeaders(new Headers({ accept: '' }))).toEqual({ accept: '' })
+  })
+})
+
+describe('on the way down', () => {
+  test('only what is on the list passes, beside our own word on caching', async () => {
+    await assert(
+      property(dictionary(name, value), headers => {
+        const wanted = Object.fromEntries(Object.entries(headers).filter(([name]) => DOWN.includes(name)))
+        expect(downHeaders(headers)).toEqual({ ...wanted, ...OURS })
+      }),
+    )
+  })
+
+  test.each(NEVER_DOWN)('%s stays there', name => {
+    expect(downHeaders({ [name]: 'x' })).toEqual(OURS)
+    expect(downHeaders({ [name]: ['x', 'y'] })).toEqual(OURS)
+  })
+
+  test('the upstream has no say on caching or buffering', () => {
+    const said = { 'cache-control': 'public, max-age=60', 'x-accel-buffering': 'yes', expires: 'never', etag: '"1"' }
+    expect(downHeaders(said)).toEqual(OURS)
+  })
+
+  test('one answer’s headers do not leak into the next', () => {
+    downHeaders({})['x-mark'] = 'one'
+    expect(downHeaders({})).toEqual(OURS)
+  })
+})

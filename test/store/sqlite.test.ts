@@ -1,0 +1,113 @@
+import { Database } from 'bun:sqlite'
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { limiter } from '../../src/gate/limiter.ts'
+import { openStore } from '../../src/store/open.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { freshDirectory } from '../kit/directory.ts'
+import { otherProcess } from '../kit/other-process.ts'
+import { problemOf } from '../kit/problem.ts'
+
+const freshPath = () => join(freshDirectory(), 'sealgate.db')
+const openFresh = async (path: string) => (await openStore({ path, dataKey: undefined, identityKey: undefined })).store
+
+/** Runs an act while it measures the longest time for which this event loop stood still, in milliseconds. */
+async function longestStall(act: () => Promise<unknown>): Promise<number> {
+  let longest = 0
+  let last = performance.now()
+  const ticking = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }, 1)
+  await act()
+  clearInterval(ticking)
+  return Math.max(longest, performance.now() - last)
+}
+
+describe('while another process holds the write lock', () => {
+  test('a request waits for it, and all others go on', async () => {
+    const path = freshPath()
+    const store = await openFresh(path)
+    const limit = limiter({ store, now: Date.now, rpm: 60, burst: 10 })
+    await limit.take('j_ada')
+    const holder = otherProcess('hold', path)
+    await holder.stdout.getReader().read()
+    let waited = 0
+    const stall = await longestStall(async () => {
+      const start = performance.now()
+      const verdicts = await Promise.all(['j_ada', 'j_bob', 'j_cy'].map(owner => limit.take(owner)))
+      waited = performance.now() - start
+      expect(verdicts.map(({ allowed }) => allowed)).toEqual([true, true, true])
+    })
+    await holder.exited
+    store.close()
+    expect(waited).toBeGreaterThan(100)
+    expect(stall).toBeLessThan(50)
+  })
+
+  test('what only reads does not wait', async () => {
+    const path = freshPath()
+    const store = await openFresh(path)
+    const holder = otherProcess('hold', path)
+    await holder.stdout.getReader().read()
+    const start = performance.now()
+    await store.ask(() => store.db.run(sql`SELECT count(*) FROM limits`))
+    expect(performance.now() - start).toBeLessThan(100)
+    holder.kill()
+    await holder.exited
+    store.close()
+  })
+
+  test('a start waits for it', async () => {
+    const path = freshPath()
+    ;(await openFresh(path)).close()
+    const holder = otherProcess('hold', path)
+    await holder.stdout.getReader().read()
+    const store = await openFresh(path)
+    store.close()
+    await holder.exited
+    expect(store.isNew).toBe(false)
+  })
+})
+
+describe('a statement', () => {
+  test('that fails is database_unavailable, and says nothing of SQL', async () => {
+    const store = await openFresh(':memory:')
+    const problem = await problemOf(() => store.ask(() => store.db.run(sql`SELECT hunter2 FROM nowhere`)))
+    store.close()
+    expect(problem.code).toBe('database_unavailable')
+    expect(problem.status).toBe(503)
+    expect(problem.headers['retry-after']).toBe('1')
+    expect(JSON.stringify(problem)).not.toMatch(/hunter2|nowhere|SELECT/)
+    expect(problem.cause).toBeInstanceOf(Error)
+  })
+
+  test('after the database was closed is database_unavailable too', async () => {
+    const store = await openFresh(':memory:')
+    store.close()
+    const problem = await problemOf(() => store.ask(() => store.db.run(sql`SELECT 1`)))
+    expect(problem.code).toBe('database_unavailable')
+  })
+})
+
+describe('opening a database', () => {
+  test('writes nothing to one that is there', async () => {
+    const path = freshPath()
+    new Database(path).close()
+    const store = await openSqlite(path)
+    expect(store.isNew).toBe(true)
+    store.close()
+    expect(await Bun.file(path).text()).toBe('')
+  })
+
+  test('migrates as often as it is asked, and changes nothing the second time', async () => {
+    const store = await openSqlite(':memory:')
+    await store.migrate()
+    await store.ask(() => store.db.run(sql`INSERT INTO limits (owner, full_at) VALUES ('j_ada', 7)`))
+    await store.migrate()
+    const rows = await store.ask(() => store.db.all(sql`SELECT owner, full_at FROM limits`))
+    store.close()
+    expect(rows).toEqual([{ owner: 'j_ada', full_at: 7 }])
+  })
+})

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { countingUpstream } from './kit/counting.ts'
+import { type Kit, startGateway } from './kit/gateway.ts'
+
+/** Every route that answers without a token. A new line here is a decision: nothing else is open. */
+const PUBLIC = ['GET /.well-known/hpke-keys', 'GET /health', 'GET /readyz']
+
+const upstream = countingUpstream()
+let kit: Kit
+beforeAll(async () => {
+  kit = await startGateway({ upstream: upstream.url, rpm: 60 })
+})
+afterAll(async () => {
+  await kit.stop()
+  await upstream.stop()
+})
+
+/** A path that fits a route's template. */
+const pathOf = (template: string) => template.replaceAll(/:\w+/g, 'x').replaceAll('*', 'x')
+const named = () => kit.routes.map(({ method, path }) => `${method} ${path}`)
+
+describe('the surface', () => {
+  test('has every route of the written list', () => {
+    expect(named()).toEqual(expect.arrayContaining(PUBLIC))
+  })
+
+  test('has the inference routes', () => {
+    expect(named()).toEqual(expect.arrayContaining(['GET /v1/models', 'HEAD /v1/models', 'POST /v1/chat/completions']))
+  })
+
+  test('answers nothing else without a token, and asks the upstream nothing', async () => {
+    const guarded = kit.routes.filter(({ method, path }) => !PUBLIC.includes(`${method} ${path}`))
+    expect(guarded.length).toBeGreaterThan(0)
+    for (const { method, path } of guarded) {
+      const body = method === 'GET' || method === 'HEAD' ? null : '{}'
+      const answer = await fetch(kit.url + pathOf(path), { method, body })
+      expect([method, path, answer.status]).toEqual([method, path, 401])
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+    }
+    expect(upstream.requests).toHaveLength(0)
+  })
+
+  test('answers what is public without a token', async () => {
+    for (const route of PUBLIC) {
+      const [method = '', path = ''] = route.split(' ')
+      const answer = await fetch(kit.url + path, { method })
+      expect([route, answer.status === 401 || answer.status === 403]).toEqual([route, false])
+    }
+  })
+
+  test('asks the upstream for its keys without ours', async () => {
+    const fresh = await startGateway({ upstream: upstream.url })
+    upstream.requests.length = 0
+    await fetch(`${fresh.url}/.well-known/hpke-keys`)
+    await fresh.stop()
+    expect(upstream.requests.map(({ url }) => new URL(url).pathname)).toEqual(['/.well-known/hpke-keys'])
+    expect(upstream.requests.map(({ headers }) => headers.get('authorization'))).toEqual([null])
+  })
+
+  test('has no method on any path but the ones it names', async () => {
+    for (const path of new Set(kit.routes.map(route => route.path))) {
+      const methods = kit.routes.filter(route => route.path === path).map(({ method }) => method)
+      const open = new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)
+      for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter(
+        name => !open.has(name),
+      )) {
+        const answer = await fetch(kit.url + pathOf(path), { method })
+        expect([method, path, answer.status]).toEqual([method, path, 405])
+        expect(answer.headers.get('allow')?.split(', ')).toEqual([...open].sort())
+      }
+    }
+  })
+})
