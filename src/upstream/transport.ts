@@ -46,7 +46,7 @@ export function transport(patience: Patience): Transport {
     const options = { host, port, method, path, headers }
     const request =
       protocol === 'https:'
-        ? https.request({ ...options, agent: secure, servername: host, rejectUnauthorized: true })
+        ? https.request({ ...options, agent: secure, rejectUnauthorized: true })
         : http.request({ ...options, agent: plain })
     return attend(request, outgoing, patience)
   }
