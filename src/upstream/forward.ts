@@ -53,7 +53,9 @@ function framing(request: Request): Record<string, string> {
 
 function relay(answer: IncomingMessage, request: Request, exchange: Exchange, now: () => number): Response {
   const status = answer.statusCode ?? 0
-  if (status < 200 || status > 599 || !isFramed(answer)) {
+  const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
+  // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
+  if (status < 200 || status > 599 || !isFramed(answer) || (hasBody && answer.destroyed)) {
     answer.destroy()
     throw new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')
   }
