@@ -66,8 +66,9 @@ function relay(answer: IncomingMessage, request: Request, exchange: Exchange, no
     exchange.code = 'upstream_credentials'
     headers['x-should-retry'] = 'false'
   }
-  const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
   if (!hasBody) answer.resume()
+  // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
+  if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
   return new Response(body, { status: ours ? 502 : status, headers })
 }
