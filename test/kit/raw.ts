@@ -10,6 +10,8 @@ export class Wire {
   /** When the peer ended, in `performance.now()` time. */
   endedAt = 0
   readonly #socket: Socket
+  /** How many bytes came so far. */
+  size = 0
   #chunks: Buffer[] = []
   #ended: Ended = 'open'
   #read = 0
@@ -18,6 +20,7 @@ export class Wire {
   constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', chunk => {
+      this.size += chunk.length
       this.#chunks.push(Buffer.from(chunk))
       this.#tell()
     })
@@ -106,7 +109,11 @@ export class Wire {
 
   async #wait(giveUp: number): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(reject, giveUp - performance.now(), new Error(`nothing more came, after ${this.text}`))
+    const timer = setTimeout(
+      reject,
+      Math.max(1, giveUp - performance.now()),
+      new Error(`nothing more came, after ${this.text.slice(-200)}`),
+    )
     await Promise.race([this.#news.promise, promise]).finally(() => clearTimeout(timer))
   }
 
