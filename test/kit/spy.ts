@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /** What passed one connection through the spy. */
-export interface Overheard {
+interface Overheard {
   readonly up: Buffer[]
   readonly down: Buffer[]
 }

@@ -2,7 +2,7 @@ import { type Kit, type KitOptions, startGateway } from './gateway.ts'
 import { type RawUpstream, type Reply, rawRequest, rawUpstream, requestBytes, type Wire } from './raw.ts'
 
 /** A line of the gateway's log, as far as tests look at it. */
-export interface Line {
+interface Line {
   readonly level: string
   readonly event: string
   readonly status?: number

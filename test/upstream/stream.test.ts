@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { standInEnclave } from '../../src/dev/enclave.ts'
+import { UPSTREAM_KEY } from '../kit/gateway.ts'
 import { type Reply, rawRequest, requestBytes, type Wire } from '../kit/raw.ts'
+import { spyOn } from '../kit/spy.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
 
-const { set, clear } = stages()
+const { set, also, clear } = stages()
 afterEach(clear)
 
 const LAST = '0\r\n\r\n'
@@ -146,6 +149,25 @@ test('the first event is with the client before the upstream sends its second', 
   })
   const client = await ask(CHAT, { 'Content-Length': '2' }, 'hi')
   await client.seen('data: 1\n\n')
+})
+
+test('a spy between gateway and enclave hears our key, never the caller, and a stream as the client sees it', async () => {
+  const enclave = also(await standInEnclave({ key: UPSTREAM_KEY, pace: 0 }))
+  const spy = also(await spyOn(enclave.url))
+  const { kit, post } = await set('', { base: () => spy.url })
+  const chat = JSON.stringify({ model: 'any', stream: true, messages: [{ role: 'user', content: 'Hello' }] })
+  const headers = { 'content-type': 'application/json', ...(await kit.bearer('ada')) }
+  const answer = await post(chat, { headers })
+  expect(answer.headers.get('content-type')).toBe('text/event-stream')
+  const text = await answer.text()
+  expect(text).toEndWith('data: [DONE]\n\n')
+  const up = spy.up().toString()
+  expect(up).toContain(`\r\nauthorization: Bearer ${UPSTREAM_KEY}\r\n`)
+  expect(up).not.toContain(headers.authorization.slice(7))
+  expect(up).toEndWith(chat)
+  const down = spy.down().toString('latin1')
+  expect(unchunk(down.slice(down.indexOf('\r\n\r\n') + 4))).toEqual({ text, whole: true })
+  expect(spy.connections.length).toBe(1)
 })
 
 describe('a client that leaves', () => {
