@@ -14,9 +14,12 @@ export type Call = (asked: Asked) => Promise<Uint8Array>
 /**
  * Every call that is not a forwarded request: GET, no redirects, bounded in time and size, certificates verified, no
  * proxy and no compression, nothing of ours sent along.
- * @throws Problem `upstream_unreachable`, `upstream_timeout` or `upstream_malformed` (any status but 200, too large).
+ * @throws Problem `upstream_unreachable`, `upstream_timeout` or `upstream_malformed` (not an HTTP URL, any status but
+ * 200, too large).
  */
 export const call: Call = async ({ url, accept, withinMs, maxBytes }) => {
+  // fetch also reads files and buckets, and a URL may come out of a document of somebody else's.
+  if (!/^https?:/i.test(url)) throw new Problem('upstream_malformed', 'The other server has no HTTP address.')
   try {
     const response = await fetch(url, {
       headers: { accept, 'user-agent': 'sealgate' },

@@ -53,7 +53,9 @@ function framing(request: Request): Record<string, string> {
 
 function relay(answer: IncomingMessage, request: Request, exchange: Exchange, now: () => number): Response {
   const status = answer.statusCode ?? 0
-  if (status < 200 || status > 599 || !isFramed(answer)) {
+  const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
+  // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
+  if (status < 200 || status > 599 || !isFramed(answer) || (hasBody && answer.destroyed)) {
     answer.destroy()
     throw new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')
   }
@@ -64,10 +66,11 @@ function relay(answer: IncomingMessage, request: Request, exchange: Exchange, no
     exchange.code = 'upstream_credentials'
     headers['x-should-retry'] = 'false'
   }
-  const streaming = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
-  exchange.streaming = streaming
-  if (!streaming) answer.resume()
-  const body = streaming ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
+  exchange.streaming = hasBody
+  if (!hasBody) answer.resume()
+  // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
+  if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
+  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
   return new Response(body, { status: ours ? 502 : status, headers })
 }
 

@@ -19,6 +19,12 @@ export function kept<T>({ load, now, keptMs }: Deps<T>): Kept<T> {
   let inFlight: Promise<T> | undefined
   let droppedAt = Number.NEGATIVE_INFINITY
 
+  /** Whether a time is less than so many milliseconds ago; one that a clock stepping back left ahead of us is not. */
+  function isWithin(ms: number, at: number): boolean {
+    const age = now() - at
+    return age >= 0 && age < ms
+  }
+
   function start(): Promise<T> {
     const loading = load()
       .then(it => {
@@ -33,12 +39,12 @@ export function kept<T>({ load, now, keptMs }: Deps<T>): Kept<T> {
 
   return {
     get: async () => {
-      if (value && now() - value.at < keptMs) return value.it
+      if (value && isWithin(keptMs, value.at)) return value.it
       inFlight ??= start()
       return inFlight
     },
     drop: () => {
-      if (now() - droppedAt < DROP_MS) return
+      if (isWithin(DROP_MS, droppedAt)) return
       droppedAt = now()
       value = undefined
       inFlight = undefined

@@ -21,7 +21,7 @@ export interface Patience {
   readonly connectMs: number
   /** Between two bytes of the client's body. */
   readonly bodyMs: number
-  /** From the request's last byte to the answer's first header. */
+  /** From the request's last byte to the answer's first header, and for each wait until the upstream reads on. */
   readonly headerMs: number
 }
 
@@ -46,7 +46,7 @@ export function transport(patience: Patience): Transport {
     const options = { host, port, method, path, headers }
     const request =
       protocol === 'https:'
-        ? https.request({ ...options, agent: secure, servername: host, rejectUnauthorized: true })
+        ? https.request({ ...options, agent: secure, rejectUnauthorized: true })
         : http.request({ ...options, agent: plain })
     return attend(request, outgoing, patience)
   }
@@ -71,6 +71,7 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
       signal.removeEventListener('abort', leave)
     }
     const leave = () => fail(new Problem('client_gone', 'The client left before the answer.'))
+    const stalled = () => fail(new Problem('request_stalled', 'The request body stopped coming.'))
     const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
 
     signal.addEventListener('abort', leave)
@@ -92,10 +93,12 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
     request.on('close', () => answer ?? fail(unusable()))
 
     if (signal.aborted) return leave()
+    // Once the answer is there it takes its time, and so may the rest of the body.
+    const within = (ms: number, ring: () => void) => answer ?? waiting.in(ms, ring)
     void upload(body, request, {
-      waiting: () =>
-        waiting.in(patience.bodyMs, () => fail(new Problem('request_stalled', 'The request body stopped coming.'))),
-      sent: () => answer ?? waiting.in(patience.headerMs, late('answer')),
+      waiting: () => within(patience.bodyMs, stalled),
+      blocked: () => within(patience.headerMs, late('read the request')),
+      sent: () => within(patience.headerMs, late('answer')),
       broken: leave,
     })
   })

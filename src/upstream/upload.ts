@@ -3,6 +3,8 @@ import type { ClientRequest } from 'node:http'
 interface Watch {
   /** Called before each wait for the client's next bytes. */
   waiting: () => void
+  /** Called before each wait for the upstream to read on. */
+  blocked: () => void
   /** Called when the request's last byte has been handed over. */
   sent: () => void
   /** Called when the client breaks off. */
@@ -13,25 +15,31 @@ interface Watch {
 export async function upload(
   body: ReadableStream<Uint8Array> | null,
   request: ClientRequest,
-  { waiting, sent, broken }: Watch,
+  watch: Watch,
 ): Promise<void> {
-  if (body) {
-    const reader = body.getReader()
-    request.once('close', () => reader.cancel().catch(ignored))
-    try {
-      for (;;) {
-        waiting()
-        const { done, value } = await reader.read()
-        if (request.destroyed) return
-        if (done) break
-        if (!request.write(value)) await drained(request)
-      }
-    } catch {
-      return broken()
-    }
+  try {
+    if (body && !(await copied(body, request, watch))) return
+  } catch {
+    return watch.broken()
   }
   request.end()
-  sent()
+  watch.sent()
+}
+
+/** Whether the whole body was handed over; not if the request ended first. */
+async function copied(body: ReadableStream<Uint8Array>, request: ClientRequest, watch: Watch): Promise<boolean> {
+  const reader = body.getReader()
+  request.once('close', () => reader.cancel().catch(ignored))
+  for (;;) {
+    watch.waiting()
+    const { done, value } = await reader.read()
+    if (request.destroyed) return false
+    if (done) return true
+    if (request.write(value)) continue
+    watch.blocked()
+    await drained(request)
+    if (request.destroyed) return false
+  }
 }
 
 function drained(request: ClientRequest): Promise<void> {

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /** What passed one connection through the spy. */
-export interface Overheard {
+interface Overheard {
   readonly up: Buffer[]
   readonly down: Buffer[]
 }
@@ -44,8 +44,8 @@ export async function spyOn(target: string): Promise<Spy> {
 }
 
 function relay(from: Socket, to: Socket, copy: Buffer[]): void {
-  from.on('data', (chunk: Buffer) => {
-    copy.push(chunk)
+  from.on('data', chunk => {
+    copy.push(Buffer.from(chunk))
     if (!to.write(chunk)) from.pause()
   })
   to.on('drain', () => from.resume())

@@ -1,0 +1,243 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import type { Reply, Wire } from '../kit/raw.ts'
+import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
+
+const { set, clear } = stages()
+afterEach(clear)
+
+const OK = answerBytes('200 OK', {}, 'ok')
+const LAST = '0\r\n\r\n'
+const IN_CHUNKS = { 'Transfer-Encoding': 'chunked' }
+const sentBody = (wire: Wire) => wire.text.slice(wire.text.indexOf('\r\n\r\n') + 4)
+
+describe('a body goes up', () => {
+  test('in chunks if it came in chunks, each before the next is sent', async () => {
+    const { ask, upstream } = await set(OK)
+    const client = await ask(CHAT, IN_CHUNKS)
+    let expected = ''
+    for (const part of ['one', 'two', 'three']) {
+      expected += part
+      await client.send(chunk(part))
+      const wire = await upstream.first()
+      await wire.until(() => unchunk(sentBody(wire)).text === expected)
+    }
+    await client.send(LAST)
+    expect((await client.message()).body).toBe('ok')
+    const { text } = await upstream.first()
+    expect(text.toLowerCase()).toContain('\r\ntransfer-encoding: chunked\r\n')
+    expect(text.toLowerCase()).not.toContain('content-length')
+    expect(text).toEndWith(`\r\n${LAST}`)
+  })
+
+  test('with its length if it came with one, each byte before the next is sent', async () => {
+    const { ask, upstream } = await set(OK)
+    const client = await ask(CHAT, { 'Content-Length': '9' })
+    for (let i = 0; i < 9; i++) {
+      await client.send(String(i))
+      const wire = await upstream.first()
+      await wire.seen(`\r\n\r\n${'012345678'.slice(0, i + 1)}`)
+    }
+    expect((await client.message()).body).toBe('ok')
+    const { text } = await upstream.first()
+    expect(text.toLowerCase()).toContain('\r\ncontent-length: 9\r\n')
+    expect(text.toLowerCase()).not.toContain('transfer-encoding')
+  })
+
+  test.each([
+    ['a length of 0', { 'Content-Length': '0' }, ''],
+    ['one empty chunk', IN_CHUNKS, LAST],
+    ['neither', {}, ''],
+  ])('as nothing, with %s', async (_, headers, body) => {
+    const { ask, upstream } = await set(OK)
+    expect((await (await ask(CHAT, headers, body)).message()).body).toBe('ok')
+    const wire = await upstream.first()
+    expect((await wire.seen('\r\n\r\n')).toLowerCase()).toMatch(
+      /\r\n(content-length: 0|transfer-encoding: chunked)\r\n/,
+    )
+    expect(sentBody(wire)).toBeOneOf(['', LAST])
+  })
+
+  test('as nothing, with a GET that has one', async () => {
+    const { ask, upstream } = await set(OK)
+    await (await ask(MODELS, { 'Content-Length': '5' }, 'extra')).message()
+    const { text } = await upstream.first()
+    expect(text).toEndWith('\r\n\r\n')
+    expect(text.toLowerCase()).not.toMatch(/content-length|transfer-encoding/)
+  })
+
+  test('unchanged, 16 MB of it, both ways', async () => {
+    const body = Buffer.from(
+      Array.from({ length: 16_000 }, (_, i) => String(i).padEnd(1000, '\xff\x00')).join(''),
+      'latin1',
+    )
+    const { post } = await set(async wire => {
+      const { body } = await wire.message()
+      await wire.send(answerBytes('200 OK', {}, body))
+    })
+    const answer = await post(body)
+    expect(Buffer.from(await answer.arrayBuffer()).equals(body)).toBe(true)
+  })
+})
+
+describe('an answer before the end of the body', () => {
+  test.each(['fin', 'reset'] as const)('and a hang-up (%s) reach a client that is still sending', async how => {
+    const { ask, logged } = await set(async wire => {
+      await wire.seen('first part')
+      await wire.send(answerBytes('413 Content Too Large', { Connection: 'close' }, '{"error":"large"}'))
+      if (how === 'reset') await Bun.sleep(100)
+      wire[how]()
+    })
+    const client = await ask(CHAT, { 'Content-Length': '50000000' }, 'first part')
+    const sending = (async () => {
+      for (let i = 0; i < 100 && client.ended === 'open'; i++) {
+        await Promise.race([client.send('more'.repeat(5000)), Bun.sleep(20)])
+        await Bun.sleep(2)
+      }
+    })()
+    const { head, body } = await client.message()
+    expect(head).toStartWith('HTTP/1.1 413 ')
+    expect(body).toBe('{"error":"large"}')
+    await sending
+    expect(await logged('stream')).toMatchObject([{ ending: 'complete' }])
+  })
+
+  test('goes on after it, however quiet, once the body is whole', async () => {
+    const { ask } = await set(
+      async wire => {
+        await wire.seen('first')
+        await wire.send(CHUNKED + chunk('early'))
+        await wire.seen('second')
+        await Bun.sleep(400)
+        await wire.send(chunk('late') + LAST)
+      },
+      { patience: { bodyMs: 150, headerMs: 150 } },
+    )
+    const client = await ask(CHAT, { 'Content-Length': '11' }, 'first')
+    await client.seen('early')
+    await client.send('second')
+    await client.seen('late')
+    await client.seen(LAST)
+  })
+
+  test('does not stop the body from going up', async () => {
+    const { ask, upstream } = await set(async wire => {
+      await wire.seen('first')
+      await wire.send(CHUNKED + chunk('early'))
+      await wire.seen('second')
+      await wire.send(chunk('late') + LAST)
+    })
+    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
+    await client.seen('early')
+    await client.send(chunk('second') + LAST)
+    await client.seen('late')
+    await (await upstream.first()).seen(LAST)
+  })
+
+  test('that a client leaves is a cancelled stream', async () => {
+    const { ask, upstream, logged } = await set(async wire => {
+      await wire.seen('first')
+      await wire.send(CHUNKED + chunk('early'))
+    })
+    const client = await ask(CHAT, { 'Content-Length': '1000' }, 'first')
+    await client.seen('early')
+    client.reset()
+    await (await upstream.first()).gone()
+    expect(await logged('stream')).toMatchObject([{ level: 'info', ending: 'cancelled' }])
+  })
+
+  test('ends with a body that breaks', async () => {
+    const { ask, upstream, logged } = await set(async wire => {
+      await wire.seen('first')
+      await wire.send(CHUNKED + chunk('early'))
+    })
+    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
+    await client.seen('early')
+    await client.send(`zz\r\nbad\r\n${LAST}`)
+    const wire = await upstream.first()
+    await wire.gone()
+    expect(unchunk(sentBody(wire))).toEqual({ text: 'first', whole: false })
+    expect(await logged('stream')).toMatchObject([{ level: 'info', ending: 'cancelled' }])
+  })
+})
+
+describe('a body that breaks', () => {
+  test.each(['fin', 'reset'] as const)('by a %s of the client is broken for the upstream', async how => {
+    const { ask, upstream, logged } = await set(wire => wire.message())
+    const client = await ask(CHAT, IN_CHUNKS, chunk('part'))
+    const wire = await upstream.first()
+    await wire.seen('part')
+    client[how]()
+    await wire.gone()
+    expect(unchunk(sentBody(wire)).whole).toBe(false)
+    expect(await logged('request')).toMatchObject([{ status: 499 }])
+  })
+
+  test('by a bad chunk is broken for the upstream', async () => {
+    const { ask, upstream } = await set(wire => wire.message())
+    const client = await ask(CHAT, IN_CHUNKS, chunk('part'))
+    const wire = await upstream.first()
+    await wire.seen('part')
+    await client.send(`zz\r\nbad\r\n${LAST}`)
+    await wire.gone()
+    expect(unchunk(sentBody(wire))).toEqual({ text: 'part', whole: false })
+  })
+
+  test('by silence is a 408 and broken for the upstream', async () => {
+    const { ask, upstream } = await set(wire => wire.message(), { patience: { bodyMs: 200 } })
+    const client = await ask(CHAT, { 'Content-Length': '10' }, 'part')
+    expect(await client.seen('request_stalled')).toStartWith('HTTP/1.1 408 ')
+    await (await upstream.first()).gone()
+  })
+
+  test('by an upstream that hangs up is a 502', async () => {
+    const { ask } = await set(async wire => {
+      await wire.seen('part')
+      wire.reset()
+    })
+    const client = await ask(CHAT, { 'Content-Length': '10' }, 'part')
+    expect(await client.seen('upstream_unreachable')).toStartWith('HTTP/1.1 502 ')
+  })
+})
+
+const SIZE = 40_000_000
+/** Reads nothing after the head until told, then all. */
+const deaf =
+  (released: Promise<void>): Reply =>
+  async wire => {
+    const head = await wire.seen('\r\n\r\n')
+    wire.pause()
+    await released
+    wire.resume()
+    await eventually(() => wire.size >= head.indexOf('\r\n\r\n') + 4 + SIZE)
+    await wire.send(OK)
+  }
+
+test('an upstream that does not read holds the client back, and is not blamed on the client', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const { ask } = await set(deaf(released), { patience: { bodyMs: 200 } })
+  const before = process.memoryUsage.rss()
+  const client = await ask(CHAT, { 'Content-Length': String(SIZE) })
+  const block = 'b'.repeat(50_000)
+  let sent = 0
+  const sending = (async () => {
+    for (; sent < SIZE && client.ended === 'open'; sent += block.length) await client.send(block)
+  })()
+  await Bun.sleep(800)
+  const held = sent
+  expect(client.text).toBe('')
+  expect(held).toBeLessThan(SIZE)
+  expect(process.memoryUsage.rss() - before).toBeLessThan(64e6)
+  release()
+  await sending
+  expect((await client.message()).body).toBe('ok')
+})
+
+test('an upstream that never reads is a 504', async () => {
+  const { ask } = await set(deaf(Promise.withResolvers<void>().promise), { patience: { bodyMs: 5000, headerMs: 300 } })
+  const client = await ask(CHAT, { 'Content-Length': String(SIZE) })
+  const sending = client.send(Buffer.alloc(SIZE))
+  await eventually(() => client.text.includes('upstream_timeout'))
+  expect(client.text).toStartWith('HTTP/1.1 504 ')
+  client.reset()
+  await sending
+})
