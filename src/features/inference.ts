@@ -27,5 +27,5 @@ export const inference = ({ access, limited, forward, hpkeKeys }: Deps) =>
     // Clients compare this media type by string equality, and so it stands alone.
     .get('/.well-known/hpke-keys', async () => {
       const headers = { 'content-type': 'application/ohttp-keys', 'cache-control': 'no-store' }
-      return new Response(Uint8Array.from(await hpkeKeys()), { headers })
+      return new Response(new Uint8Array(await hpkeKeys()), { headers })
     })

@@ -65,7 +65,7 @@ export function isSigned(key: CryptoKey, signature: Uint8Array, signed: Uint8Arr
   return crypto.subtle.verify(
     { name: 'ECDSA', hash: 'SHA-256' },
     key,
-    Uint8Array.from(signature),
-    Uint8Array.from(signed),
+    new Uint8Array(signature),
+    new Uint8Array(signed),
   )
 }

@@ -5,6 +5,7 @@ import { Problem } from '../protocol/problem.ts'
 import { type Backend, pathAt } from './backends.ts'
 import { tapped } from './stream.ts'
 import type { Transport } from './transport.ts'
+import { bodyOf } from './upload.ts'
 
 interface Deps {
   backend: Backend
@@ -37,7 +38,7 @@ export function forwardTo({ backend, send, now, userAgent, onUnprocessable }: De
         'user-agent': userAgent,
         'x-request-id': exchange.id,
       },
-      body: request.body,
+      body: bodyOf(request),
       signal: request.signal,
     })
     if (answer.statusCode === 422) onUnprocessable()

