@@ -1,0 +1,130 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { devIssuer } from '../src/dev/issuer.ts'
+import { compile } from '../test/kit/binary.ts'
+
+// What is measured has one core to itself; what loads it and what stands behind it have the other.
+const MEASURED_CORE = '0'
+export const OTHER_CORE = '1'
+
+/** Something that answers the bench's requests, and the process whose cost is counted. */
+export interface Subject {
+  readonly name: string
+  readonly url: string
+  readonly pid: number
+}
+
+/** Starts and, at the end, stops what a bench runs against; all of it on loopback. */
+export interface Stage {
+  /** An `Authorization` header that sealgate takes. */
+  readonly authorization: string
+  /** nginx that answers every request with a small chat of 400 bytes. */
+  answering(port: number): Promise<Subject>
+  /** An upstream that opens a stream, sends one event, and stays quiet. */
+  quiet(port: number): Promise<Subject>
+  /** nginx as a plain reverse proxy before an upstream. */
+  nginx(upstream: Subject, port: number): Promise<Subject>
+  /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
+  sealgate(upstream: Subject, port: number): Promise<Subject>
+  end(subject: Subject): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function stage(): Promise<Stage> {
+  const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
+  const executable = await compile(directory)
+  const issuer = await devIssuer()
+  const token = await issuer.token({ issuer: 'bench', audience: 'bench' })
+  const children = new Map<number, Bun.Subprocess>()
+
+  async function begin(name: string, core: string, command: string[], port: number, env = {}): Promise<Subject> {
+    const child = Bun.spawn(['taskset', '-c', core, ...command], {
+      cwd: directory,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdout: Bun.file(join(directory, `${name}-${port}.out`)),
+      stderr: Bun.file(join(directory, `${name}-${port}.err`)),
+    })
+    children.set(child.pid, child)
+    const url = `http://127.0.0.1:${port}`
+    for (let tries = 0; !(await fetch(`${url}/health`).catch(() => undefined)); tries++) {
+      if (tries === 100)
+        throw new Error(`${name} does not answer: ${readFileSync(join(directory, `${name}-${port}.err`))}`)
+      await Bun.sleep(50)
+    }
+    return { name, url, pid: child.pid }
+  }
+
+  function nginx(name: string, core: string, port: number, location: string, upstream = ''): Promise<Subject> {
+    const config = join(directory, `${name}-${port}.conf`)
+    writeFileSync(config, nginxConfig({ directory, port, location, upstream }))
+    return begin(name, core, ['nginx', '-p', directory, '-c', config], port)
+  }
+
+  return {
+    authorization: `Bearer ${token}`,
+    answering: port => nginx('direct', OTHER_CORE, port, `default_type application/json; return 200 '${CHAT}';`),
+    quiet: port => begin('quiet', OTHER_CORE, [process.execPath, join(import.meta.dir, 'quiet.ts'), `${port}`], port),
+    nginx: ({ url }, port) => {
+      const upstream = `upstream behind { server ${new URL(url).host}; keepalive 256; }`
+      const location = 'proxy_pass http://behind; proxy_set_header Connection ""; proxy_http_version 1.1;'
+      return nginx('nginx', MEASURED_CORE, port, `${location} proxy_buffering off; proxy_read_timeout 1h;`, upstream)
+    },
+    sealgate: ({ url }, port) =>
+      begin('sealgate', MEASURED_CORE, [executable], port, {
+        TINFOIL_API_KEY: 'tk_bench',
+        TINFOIL_BASE_URL: url,
+        JWKS_URL: issuer.jwksUrl,
+        ISSUER: 'bench',
+        AUDIENCES: 'bench',
+        RATE_LIMIT_RPM: '1000000',
+        RATE_LIMIT_BURST: '1000000',
+        DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
+        HOST: '127.0.0.1',
+        PORT: `${port}`,
+      }),
+    end: async ({ pid }) => {
+      const child = children.get(pid)
+      child?.kill()
+      await child?.exited
+      children.delete(pid)
+    },
+    stop: async () => {
+      for (const child of children.values()) child.kill()
+      await Promise.all([...children.values()].map(child => child.exited))
+      await issuer.stop()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
+
+/** A small chat's answer, 400 bytes. */
+const CHAT = JSON.stringify({
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  created: 1,
+  model: 'bench',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(190) }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 10, completion_tokens: 40, total_tokens: 50 },
+}).padEnd(400)
+
+interface Server {
+  directory: string
+  port: number
+  location: string
+  upstream: string
+}
+
+function nginxConfig({ directory, port, location, upstream }: Server): string {
+  return `
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1; master_process off; daemon off; worker_rlimit_nofile 20000;
+pid ${directory}/${port}.pid; error_log ${directory}/${port}.log;
+events { worker_connections 16384; }
+http {
+  access_log off; keepalive_requests 1000000000; client_body_buffer_size 64k;
+  client_body_temp_path ${directory}/${port}.body; proxy_temp_path ${directory}/${port}.proxy;
+  ${upstream}
+  server { listen 127.0.0.1:${port}; location / { ${location} } }
+}`
+}
