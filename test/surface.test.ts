@@ -31,6 +31,7 @@ describe('the surface', () => {
   test('answers nothing else without a token, and asks the upstream nothing', async () => {
     const guarded = kit.routes.filter(({ method, path }) => !PUBLIC.includes(`${method} ${path}`))
     expect(guarded.length).toBeGreaterThan(0)
+    upstream.requests.length = 0
     for (const { method, path } of guarded) {
       const body = method === 'GET' || method === 'HEAD' ? null : '{}'
       const answer = await fetch(kit.url + pathOf(path), { method, body })

@@ -4,9 +4,9 @@ import { Problem } from '../protocol/problem.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { type Database, type Store, StoreFault } from './store.ts'
 
-// bun:sqlite is synchronous: every wait inside SQLite stands still for all callers. So SQLite itself waits for a
-// moment only, and the rest of the waiting is done here, between the turns of the event loop.
-const BUSY_MS = 10
+// bun:sqlite is synchronous: a wait inside SQLite stands still for all callers, and the waits of many callers add up.
+// So SQLite itself never waits, and all the waiting is done here, between the turns of the event loop.
+const BUSY_MS = 0
 const RETRY_MS = 20
 const PATIENCE_MS = 5000
 

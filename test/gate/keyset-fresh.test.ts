@@ -118,6 +118,23 @@ describe('an unknown kid', () => {
     expect(endpoint.loads).toBe(3)
   })
 
+  test('joins a fetch in flight, however long that has been under way', async () => {
+    const clock = clockAt()
+    const gate = Promise.withResolvers<unknown>()
+    let loads = 0
+    const load = () => {
+      loads++
+      return gate.promise
+    }
+    const set = keySet({ load, now: clock.now, log: () => undefined })
+    stops.push(set.stop)
+    clock.pass(30_000)
+    const asked = ['one', 'made-up'].map(kid => outcome(() => set.find(kid)))
+    gate.resolve({ keys: [one.jwk] })
+    expect(await Promise.all(asked)).toEqual(['fine', 'token_unknown_key'])
+    expect(loads).toBe(1)
+  })
+
   test('costs no more fetches while they fail', async () => {
     const { set, endpoint, clock } = await startWith(one.jwk)
     endpoint.keys = undefined

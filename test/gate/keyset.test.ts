@@ -106,10 +106,15 @@ describe('a bad key harms only itself:', () => {
     ['a text', 'two'],
     ['a list', [two.jwk]],
   ])('%s', async (_, bad) => {
-    const { set, events } = start(bad, one.jwk, bad)
-    expect(await outcome(() => set.find('one'))).toBe('fine')
-    expect(await outcome(() => set.find('two'))).toBe('token_unknown_key')
-    expect(events).toEqual(['keys_loaded'])
+    for (const entries of [
+      [bad, one.jwk],
+      [one.jwk, bad],
+    ]) {
+      const { set, events } = start(...entries)
+      expect(await outcome(() => set.find('one'))).toBe('fine')
+      expect(await outcome(() => set.find('two'))).toBe('token_unknown_key')
+      expect(events).toEqual(['keys_loaded'])
+    }
   })
 
   test.each<[string, object]>([

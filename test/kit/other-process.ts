@@ -11,12 +11,12 @@ const ACTS = {
     store.close()
     console.log(Buffer.from(keys.identity).toString('hex'))
   },
-  /** Takes the write lock, says so, and keeps it for 300 ms. */
+  /** Takes the write lock, says so, and keeps it until its standard input ends. */
   hold: async (path: string) => {
     const file = new Database(path)
     file.run('BEGIN IMMEDIATE')
     console.log('held')
-    await Bun.sleep(300)
+    await Bun.stdin.text()
     file.run('COMMIT')
     file.close()
   },
@@ -34,9 +34,24 @@ const ACTS = {
 export function otherProcess(act: keyof typeof ACTS, path: string, environment: Record<string, string> = {}) {
   return Bun.spawn([process.execPath, '--no-env-file', import.meta.path, act, path], {
     env: { ...process.env, ...environment },
+    stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'pipe',
   })
+}
+
+/** Another process that holds a database's write lock by the time this resolves. */
+export async function lockedBy(path: string) {
+  const { stdout, stdin, exited } = otherProcess('hold', path)
+  await stdout.getReader().read()
+  return {
+    /** Lets go of the lock in so many milliseconds; resolves when it is gone. */
+    letGoIn: async (ms: number) => {
+      await Bun.sleep(ms)
+      await stdin.end()
+      await exited
+    },
+  }
 }
 
 if (import.meta.main) {

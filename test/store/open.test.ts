@@ -8,6 +8,7 @@ import {
   readFileSync,
   statSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -43,11 +44,22 @@ async function faultOf(act: Promise<unknown>): Promise<Error> {
   return fault
 }
 
-/** Every file of a database's directory with its bytes, but for SQLite's shared memory, which readers mark. */
-function bytesBeside(path: string): Record<string, string> {
+const LONG_AGO = new Date(0)
+
+/** Runs an act that must write nothing to a database's directory, not even what is there already. */
+async function untouched(path: string, act: () => Promise<void>): Promise<void> {
   const directory = join(path, '..')
-  const names = readdirSync(directory).filter(name => !name.endsWith('-shm'))
-  return Object.fromEntries(names.map(name => [name, readFileSync(join(directory, name), 'hex')]))
+  // Readers mark SQLite's shared memory.
+  const files = () => readdirSync(directory).filter(name => !name.endsWith('-shm'))
+  const state = () =>
+    files().map(name => {
+      const file = join(directory, name)
+      return [name, statSync(file).mtimeMs, readFileSync(file, 'hex')]
+    })
+  for (const name of files()) utimesSync(join(directory, name), LONG_AGO, LONG_AGO)
+  const before = state()
+  await act()
+  expect(state()).toEqual(before)
 }
 
 describe('a new database', () => {
@@ -120,12 +132,12 @@ describe('a database opened again', () => {
   test('refuses another DATA_KEY and writes nothing', async () => {
     const path = freshPath()
     await identityOf(path, { dataKey: key(1) })
-    const before = bytesBeside(path)
-    const fault = await faultOf(open(path, { dataKey: key(2) }))
-    expect(fault).toBeInstanceOf(KeyFault)
-    expect(fault.message).toContain('DATA_KEY')
-    expect(fault.message).not.toContain(hex(key(2)))
-    expect(bytesBeside(path)).toEqual(before)
+    await untouched(path, async () => {
+      const fault = await faultOf(open(path, { dataKey: key(2) }))
+      expect(fault).toBeInstanceOf(KeyFault)
+      expect(fault.message).toContain('DATA_KEY')
+      expect(fault.message).not.toContain(hex(key(2)))
+    })
     expect(await identityOf(path, { dataKey: key(1) })).toHaveLength(64)
   })
 
@@ -133,20 +145,20 @@ describe('a database opened again', () => {
     const path = freshPath()
     await identityOf(path)
     writeFileSync(`${path}.key`, hex(key(2)))
-    const before = bytesBeside(path)
-    expect(await faultOf(open(path))).toBeInstanceOf(KeyFault)
-    expect(bytesBeside(path)).toEqual(before)
+    await untouched(path, async () => {
+      expect(await faultOf(open(path))).toBeInstanceOf(KeyFault)
+    })
   })
 
   test('refuses to make a key in place of one that is missing', async () => {
     const path = freshPath()
     await identityOf(path)
     unlinkSync(`${path}.key`)
-    const before = bytesBeside(path)
-    const fault = await faultOf(open(path))
-    expect(fault).toBeInstanceOf(KeyFault)
-    expect(fault.message).toContain(`${path}.key`)
-    expect(bytesBeside(path)).toEqual(before)
+    await untouched(path, async () => {
+      const fault = await faultOf(open(path))
+      expect(fault).toBeInstanceOf(KeyFault)
+      expect(fault.message).toContain(`${path}.key`)
+    })
   })
 
   test('refuses another IDENTITY_HASH_KEY, and none where there was one', async () => {
@@ -263,20 +275,20 @@ describe('a fault of the database', () => {
     const file = new Database(path)
     file.run('INSERT INTO migrations (number) VALUES (99)')
     file.close()
-    const before = bytesBeside(path)
-    const fault = await faultOf(open(path))
-    expect(fault).toBeInstanceOf(StoreFault)
-    expect(fault.message).toContain('schema 99')
-    expect(bytesBeside(path)).toEqual(before)
+    await untouched(path, async () => {
+      const fault = await faultOf(open(path))
+      expect(fault).toBeInstanceOf(StoreFault)
+      expect(fault.message).toContain('schema 99')
+    })
   })
 
   test.each([16, 4096, 100_000])('is a file of %d random bytes, which stays as it is', async length => {
     const path = freshPath()
     writeFileSync(path, crypto.getRandomValues(new Uint8Array(Math.min(length, 65_536))))
-    const before = bytesBeside(path)
-    const fault = await faultOf(open(path))
-    expect(fault).toBeInstanceOf(StoreFault)
-    expect(fault.message).toContain(path)
-    expect(bytesBeside(path)).toEqual(before)
+    await untouched(path, async () => {
+      const fault = await faultOf(open(path))
+      expect(fault).toBeInstanceOf(StoreFault)
+      expect(fault.message).toContain(path)
+    })
   })
 })
