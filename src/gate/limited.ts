@@ -45,11 +45,12 @@ function rateLimited(retryMs: number, rpm: number): Problem {
   )
 }
 
-/** A duration as OpenAI writes it: `20ms`, `1.5s`, `2m30s`; rounded up to the millisecond. */
+/** A duration as OpenAI writes it: `20ms`, `1.5s`, `2m30s`, `1h0m0s`; rounded up to the millisecond. */
 export function duration(ms: number): string {
   const whole = Math.ceil(ms)
   if (whole < 1000) return `${whole}ms`
-  const minutes = Math.floor(whole / 60_000)
+  const hours = Math.floor(whole / 3_600_000)
+  const minutes = Math.floor(whole / 60_000) % 60
   const seconds = (whole % 60_000) / 1000
-  return minutes === 0 ? `${seconds}s` : `${minutes}m${seconds}s`
+  return `${hours ? `${hours}h` : ''}${hours || minutes ? `${minutes}m` : ''}${seconds}s`
 }

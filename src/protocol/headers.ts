@@ -1,3 +1,5 @@
+// Each of these is meant for the far end. Naming one in `Connection` does not make it a hop's own: RFC 9110 section
+// 7.6.1 forbids that, and obeying it would let whoever adds a header take the seal's key off a sealed body.
 /** Headers that go up from the client as they came. Whatever is not named stays here. */
 const UP = ['accept', 'content-type', 'ehbp-encapsulated-key'] as const
 

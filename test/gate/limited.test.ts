@@ -145,6 +145,8 @@ describe('a duration', () => {
     [60_000, '1m0s'],
     [60_001, '1m0.001s'],
     [150_000, '2m30s'],
+    [3_600_000, '1h0m0s'],
+    [9_015_500, '2h30m15.5s'],
   ])('of %d ms is written %s', (ms, text) => {
     expect(duration(ms)).toBe(text)
   })
@@ -152,9 +154,11 @@ describe('a duration', () => {
   test('read back is never shorter than it is, and at most a millisecond longer', async () => {
     await assert(
       property(double({ min: 0, max: 1e7, noNaN: true }), ms => {
-        const match = /^(?:(\d+)m(?!s))?(?:(\d+(?:\.\d{1,3})?)s)?(?:(\d+)ms)?$/.exec(duration(ms))
-        const [minutes, seconds, rest] = (match ?? []).slice(1).map(part => Number(part ?? 0))
-        const read = Math.round((minutes ?? Number.NaN) * 60_000 + (seconds ?? 0) * 1000 + (rest ?? 0))
+        const match = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d{1,3})?)s)?(?:(\d+)ms)?$/.exec(duration(ms))
+        const [hours, minutes, seconds, rest] = (match ?? []).slice(1).map(part => Number(part ?? 0))
+        const read = Math.round(
+          (hours ?? Number.NaN) * 3_600_000 + (minutes ?? 0) * 60_000 + (seconds ?? 0) * 1000 + (rest ?? 0),
+        )
         return read >= ms && read <= ms + 1
       }),
     )
