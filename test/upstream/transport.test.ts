@@ -180,6 +180,12 @@ describe('a connection', () => {
     expect(upstream.wires.length).toBe(1)
   })
 
+  test('that the upstream means to close is not kept', async () => {
+    const { get, upstream } = await set(answerBytes('200 OK', { Connection: 'close' }, 'ok'))
+    for (let i = 0; i < 3; i++) expect(await (await get()).text()).toBe('ok')
+    expect(upstream.wires.length).toBe(3)
+  })
+
   test('that the upstream closed while idle does not fail the next request', async () => {
     const { get, upstream } = await set(OK)
     for (let i = 1; i <= 5; i++) {
