@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
+import { transport } from '../../src/upstream/transport.ts'
 import type { Reply } from '../kit/raw.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, eventually, stages } from '../kit/stage.ts'
 
@@ -172,6 +173,19 @@ describe('a connection', () => {
     expect(upstream.wires.length).toBe(1)
   })
 
+  test.each(['HEAD', 'GET'])('is kept after an answer without a body, to a %s', async method => {
+    const status = method === 'GET' ? '204 No Content' : '200 OK'
+    const { get, upstream } = await set(`HTTP/1.1 ${status}\r\n${method === 'GET' ? '' : 'Content-Length: 9\r\n'}\r\n`)
+    for (let i = 0; i < 5; i++) expect((await get({ method })).ok).toBe(true)
+    expect(upstream.wires.length).toBe(1)
+  })
+
+  test('that the upstream means to close is not kept', async () => {
+    const { get, upstream } = await set(answerBytes('200 OK', { Connection: 'close' }, 'ok'))
+    for (let i = 0; i < 3; i++) expect(await (await get()).text()).toBe('ok')
+    expect(upstream.wires.length).toBe(3)
+  })
+
   test('that the upstream closed while idle does not fail the next request', async () => {
     const { get, upstream } = await set(OK)
     for (let i = 1; i <= 5; i++) {
@@ -231,6 +245,16 @@ test('a HEAD sends no body, and its answer waits for none', async () => {
   const asked = (await upstream.first()).text.toLowerCase()
   expect(asked).toStartWith('head /v1/models http/1.1\r\n')
   expect(asked).not.toMatch(/content-length|transfer-encoding/)
+})
+
+test('a client that left before it was forwarded is not forwarded', async () => {
+  const { upstream } = await set(OK)
+  const send = transport({ connectMs: 1000, bodyMs: 1000, headerMs: 1000 })
+  const origin = new URL(upstream.url)
+  const gone = { origin, method: 'GET', path: '/', headers: {}, body: null, signal: AbortSignal.abort() }
+  expect(await send(gone).catch(error => error)).toMatchObject({ code: 'client_gone' })
+  await Bun.sleep(50)
+  expect(upstream.wires.map(({ text }) => text).join('')).toBe('')
 })
 
 /** The port of a listener that never accepts, its backlog full. */

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Reply, Wire } from '../kit/raw.ts'
+import { request } from 'node:http'
+import { upload } from '../../src/upstream/upload.ts'
+import { type Reply, rawUpstream, type Wire } from '../kit/raw.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
 
-const { set, clear } = stages()
+const { set, also, clear } = stages()
 afterEach(clear)
 
 const OK = answerBytes('200 OK', {}, 'ok')
@@ -209,6 +211,47 @@ describe('a body that breaks', () => {
     })
     const client = await ask(CHAT, { 'Content-Length': '100000' }, 'part')
     expect(await client.seen('upstream_unreachable')).toStartWith('HTTP/1.1 502 ')
+  })
+})
+
+describe('an upload whose request has ended', () => {
+  /** Uploads from a source until something is told, then ends the request; gives all that was told. */
+  async function told(body: ReadableStream<Uint8Array>, last: string): Promise<string[]> {
+    const upstream = also(await rawUpstream(wire => wire.pause()))
+    const outgoing = request({ host: '127.0.0.1', port: upstream.port, method: 'POST' }).on('error', () => undefined)
+    const calls: string[] = []
+    const tell = (what: string) => () => {
+      calls.push(what)
+      if (what === last) setTimeout(() => outgoing.destroy(), 50)
+    }
+    const watch = { waiting: tell('waiting'), blocked: tell('blocked'), sent: tell('sent'), broken: tell('broken') }
+    await upload(body, outgoing, watch)
+    await Bun.sleep(20)
+    return calls
+  }
+
+  test('waits for the client no more, and lets its body go', async () => {
+    let cancelled = 0
+    const body = new ReadableStream({ pull: () => new Promise(() => undefined), cancel: () => void cancelled++ })
+    expect(await told(body, 'waiting')).toEqual(['waiting'])
+    expect(cancelled).toBe(1)
+  })
+
+  test('tells of a body that breaks first', async () => {
+    const body = new ReadableStream({ pull: () => Promise.reject(new Error('broken')) })
+    expect(await told(body, 'broken')).toEqual(['waiting', 'broken'])
+  })
+
+  test('waits for the upstream no more, and for nobody after it', async () => {
+    let cancelled = 0
+    const block = new Uint8Array(32_000_000)
+    const body = new ReadableStream<Uint8Array>({
+      pull: controller => controller.enqueue(block),
+      cancel: () => void cancelled++,
+    })
+    const calls = await told(body, 'blocked')
+    expect(calls).toEqual(['waiting', 'blocked'])
+    expect(cancelled).toBe(1)
   })
 })
 
