@@ -18,6 +18,12 @@ export interface RecordedExchange {
   response: { content_type: string; nonce_hex: string; plaintext_parts: string[]; frames_hex: string[] }
 }
 
+/** Declares a test that needs a file of the corpora; skipped by name without it. */
+export function withCorpus<T>(path: string, name: string, story: (corpus: T) => Promise<void>): void {
+  const corpus = testData<T>(`corpora/${path}`)
+  test.skipIf(!corpus)(corpus ? name : `${name} [no test data]`, () => corpus && story(corpus))
+}
+
 /** Declares a test that needs the recorded exchange; skipped by name without it. */
 export function withRecordedExchange(name: string, story: (exchange: RecordedExchange) => Promise<void>): void {
   const exchange = testData<RecordedExchange>('fixtures/ehbp-exchange.json')

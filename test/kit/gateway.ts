@@ -6,7 +6,7 @@ import { logger } from '../../src/gate/log.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { openStore } from '../../src/store/open.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
-import { call } from '../../src/upstream/call.ts'
+import { type Call, call as callOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, transport } from '../../src/upstream/transport.ts'
 
@@ -25,6 +25,8 @@ export interface KitOptions {
   patience?: Partial<Patience>
   /** Where the key set is fetched; an issuer of the kit's own unless given. */
   jwksUrl?: string
+  /** How documents of others are fetched; as main does unless given. */
+  call?: Call
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -43,7 +45,7 @@ export interface Kit {
 
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(options: KitOptions): Promise<Kit> {
-  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now, patience = {} } = options
+  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now, patience = {}, call = callOut } = options
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
