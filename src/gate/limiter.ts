@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, lt, sql } from 'drizzle-orm'
+import { and, eq, inArray, lt, sql } from 'drizzle-orm'
 import { limits } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -34,38 +34,50 @@ const SWEEP_ROWS = 500
 /**
  * The generic cell rate algorithm (ITU-T I.371), the token bucket's equivalent: a row holds only the time at which the
  * bucket will be full. Times are whole microseconds, so that no rate is rounded by more than a millionth.
+ *
+ * Its law, for all that share a database: over any stretch of time a caller is allowed at most `burst` requests and
+ * `rpm` for each minute in it. A clock that steps on counts as time, so it gives at most one full bucket; one that steps
+ * back gives nothing, and empties the bucket at most: no wait that is told is longer than one request takes to refill.
  */
 export function limiter({ store, now, rpm, burst }: Deps): Limiter {
   const step = Math.round(60_000_000 / rpm)
   const depth = step * burst
   const { take, peek, clamp, sweep } = statements(store)
 
-  /** Past the refusal: when the bucket will be full, never more than its depth away. */
-  async function refusedAt(owner: string, at: number): Promise<number> {
+  const clock = () => now() * 1000
+
+  /** When the bucket will be full, as a refusal tells it: never more than its depth away. */
+  async function afterRefusal(owner: string): Promise<{ at: number; fullAt: number }> {
     const [row] = await store.ask(() => peek.all({ owner }))
+    // The clock is read after the row: whoever wrote it read theirs before, so a time beyond the depth is no sign of
+    // another request that came between, but of a clock that stepped back, or a smaller burst. Nobody waits for that.
+    const at = clock()
     const fullAt = row?.fullAt ?? at
-    if (fullAt <= at + depth) return fullAt
-    // Only a clock that stepped back, or a smaller burst, leaves a time beyond the depth: nobody waits for that.
-    await store.ask(() => clamp.run({ owner, full: at + depth }))
-    return at + depth
+    if (fullAt <= at + depth) return { at, fullAt }
+    await store.ask(() => clamp.run({ owner, seen: fullAt, full: at + depth }))
+    return { at, fullAt: at + depth }
   }
 
   return {
     take: async owner => {
-      const at = now() * 1000
-      const [row] = await store.ask(() => take.all({ owner, now: at, step, full: at + depth, first: at + step }))
-      const fullAt = row?.fullAt ?? (await refusedAt(owner, at))
-      const wait = Math.max(0, fullAt - at)
+      let at = 0
+      const [row] = await store.ask(() => {
+        // Read at each try: after a wait for another process's lock, time that has passed has refilled the bucket.
+        at = clock()
+        return take.all({ owner, now: at, step, full: at + depth, first: at + step })
+      })
+      const allowed = row !== undefined
+      const told = allowed ? { at, fullAt: row.fullAt } : await afterRefusal(owner)
+      const wait = Math.max(0, told.fullAt - told.at)
       return {
-        allowed: row !== undefined,
-        remaining: Math.max(0, Math.floor((depth - wait) / step)),
+        allowed,
+        remaining: allowed ? Math.floor((depth - wait) / step) : 0,
         resetMs: wait / 1000,
-        retryMs: row ? 0 : Math.max(1, (wait + step - depth) / 1000),
+        retryMs: allowed ? 0 : Math.max(1, (wait + step - depth) / 1000),
       }
     },
     sweep: async () => {
-      const before = now() * 1000
-      while ((await store.ask(() => sweep.all({ before }))).length === SWEEP_ROWS) await Bun.sleep(0)
+      while ((await store.ask(() => sweep.all({ before: clock() }))).length === SWEEP_ROWS) await Bun.sleep(0)
     },
   }
 }
@@ -93,10 +105,11 @@ function statements({ db }: Store) {
       .from(limits)
       .where(eq(limits.owner, sql`${owner}`))
       .prepare(),
+    /** Only what was looked at: between the look and this, another may have set it right and taken from it. */
     clamp: db
       .update(limits)
       .set({ fullAt: sql`${full}` })
-      .where(and(eq(limits.owner, sql`${owner}`), gt(limits.fullAt, sql`${full}`)))
+      .where(and(eq(limits.owner, sql`${owner}`), eq(limits.fullAt, sql.placeholder('seen'))))
       .prepare(),
     sweep: db
       .delete(limits)

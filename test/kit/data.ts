@@ -29,3 +29,32 @@ export function withRecordedExchange(name: string, story: (exchange: RecordedExc
   const exchange = testData<RecordedExchange>('fixtures/ehbp-exchange.json')
   test.skipIf(!exchange)(exchange ? name : `${name} [no test data]`, () => exchange && story(exchange))
 }
+
+/** An event stream that others made: its name, and its bytes. */
+export interface RecordedStream {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+interface StreamFile {
+  cases: ({ name: string } & ({ stream_b64: string } | { chunks_b64: string[] }))[]
+}
+
+/** Declares a test that needs the event streams; skipped by name without them. */
+export function withEventStreams(
+  name: string,
+  story: (streams: readonly RecordedStream[]) => Promise<void>,
+  withinMs: number,
+): void {
+  const files = ['openai-node-streaming', 'wpt-eventsource-format'].map(file =>
+    testData<StreamFile>(`corpora/sse/${file}.json`),
+  )
+  const streams = files.flatMap(file =>
+    (file?.cases ?? []).map(({ name, ...given }) => {
+      const parts = 'stream_b64' in given ? [given.stream_b64] : given.chunks_b64
+      return { name, bytes: Buffer.concat(parts.map(part => Buffer.from(part, 'base64'))) }
+    }),
+  )
+  const missing = files.includes(undefined)
+  test.skipIf(missing)(missing ? `${name} [no test data]` : name, () => story(streams), withinMs)
+}
