@@ -53,7 +53,7 @@ export function gateway(parts: Parts) {
   const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
   const userAgent = `sealgate/${version}`
   const forward = forwardTo({ backend, send, now, userAgent, onUnprocessable: hpkeKeys.drop })
-  const needs = { 'the database': () => answers(store), 'the signing keys': keySet.isReady }
+  const needs = { 'the database': store.isWritable, 'the signing keys': keySet.isReady }
 
   const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
     inference({
@@ -82,13 +82,4 @@ export function gateway(parts: Parts) {
     }
   })
   return { fetch, routes: rooms.routes }
-}
-
-async function answers(store: Store): Promise<boolean> {
-  return store
-    .ask(() => store.db.run('SELECT 1'))
-    .then(
-      () => true,
-      () => false,
-    )
 }

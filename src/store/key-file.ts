@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { KeyFault } from './keys.ts'
 
 /**
@@ -29,19 +29,18 @@ function makeKeyFile(path: string): Uint8Array {
   const draft = `${path}.${randomUUID()}`
   try {
     writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
-    try {
-      linkSync(draft, path)
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error
-    } finally {
-      unlinkSync(draft)
-    }
+    linkSync(draft, path)
   } catch (cause) {
-    throw new KeyFault(`The key file ${path} cannot be written: make its directory writable, or set DATA_KEY.`, {
-      cause,
-    })
+    if (!isCode(cause, 'EEXIST')) throw unwritable(path, cause)
+  } finally {
+    rmSync(draft, { force: true })
   }
   return readKeyFile(path) ?? missing(path)
+}
+
+function unwritable(path: string, cause: unknown): KeyFault {
+  const way = isCode(cause, 'ENOSPC') ? 'the disk is full, make room' : 'make its directory writable'
+  return new KeyFault(`The key file ${path} cannot be written: ${way}, or set DATA_KEY.`, { cause })
 }
 
 function missing(path: string): never {

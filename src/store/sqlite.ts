@@ -1,6 +1,7 @@
-import { SQLiteError, Database as SqliteFile } from 'bun:sqlite'
+import { Database as SqliteFile } from 'bun:sqlite'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { Problem } from '../protocol/problem.ts'
+import { filesOf } from './files.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { type Database, type Store, StoreFault } from './store.ts'
 
@@ -10,9 +11,12 @@ const BUSY_MS = 0
 const RETRY_MS = 20
 const PATIENCE_MS = 5000
 
+// Changes nothing, and writes: on a full or failing disk a database may be read for a long time.
+const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
+
 /**
  * Opens a SQLite database without writing to it; `path` may be `:memory:`.
- * @throws StoreFault when the file cannot be opened, is no database, or was written by a newer sealgate.
+ * @throws StoreFault when the file cannot be opened, is no database, is damaged, or was written by a newer sealgate.
  */
 export async function openSqlite(path: string): Promise<Store> {
   const file = await atStart(path, () => openFile(path))
@@ -23,26 +27,48 @@ export async function openSqlite(path: string): Promise<Store> {
       `The database ${path} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
     )
   }
+  if (version > 0) await atStart(path, () => inspect(file))
   const db = drizzle(file) as unknown as Database
+  let files = { areOurs: () => true }
   let isOurs = false
+  let isDamaged = false
+
+  async function ask<T>(statement: () => T | Promise<T>): Promise<T> {
+    try {
+      if (!files.areOurs()) throw new StoreFault('its files were removed or replaced')
+      return await patiently(statement)
+    } catch (cause) {
+      isDamaged ||= DAMAGED.has(reasonCode(cause))
+      throw new Problem('database_unavailable', 'The database does not answer: try again in a moment.', {
+        headers: { 'retry-after': '1' },
+        cause,
+      })
+    }
+  }
+
+  function probe(): void {
+    if (isDamaged) inspect(file)
+    isDamaged = false
+    file.run(PROBE)
+  }
+
   return {
     db,
     isNew: version === 0,
-    ask: async statement => {
-      try {
-        return await patiently(statement)
-      } catch (cause) {
-        throw new Problem('database_unavailable', 'The database does not answer: try again in a moment.', {
-          headers: { 'retry-after': '1' },
-          cause,
-        })
-      }
-    },
+    ask,
+    isWritable: () =>
+      ask(probe).then(
+        () => true,
+        () => false,
+      ),
     migrate: async () => {
       await atStart(path, () => migrate(file))
       isOurs = true
+      if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
     },
     close: () => {
+      // Closing would delete the WAL by its name, and it may be another database's by now.
+      if (!files.areOurs()) return
       if (isOurs) checkpoint(file)
       file.close()
     },
@@ -59,6 +85,12 @@ function versionOf(file: SqliteFile): number {
   if (!file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").get()) return 0
   const row = file.query<{ version: number }, []>('SELECT coalesce(max(number), 0) AS version FROM migrations').get()
   return row?.version ?? 0
+}
+
+/** Throws where the file's pages do not fit together: better no start than an answer for some callers only. */
+function inspect(file: SqliteFile): void {
+  const found = file.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()?.quick_check
+  if (found !== 'ok') throw Object.assign(new Error('quick_check'), { code: 'SQLITE_CORRUPT' })
 }
 
 function migrate(file: SqliteFile): void {
@@ -89,14 +121,22 @@ function checkpoint(file: SqliteFile): void {
   }
 }
 
+/** Moves the WAL into the database and begins a new one; only where no other process has the database open. */
+function renewWal(file: SqliteFile): void {
+  file.run('PRAGMA journal_mode = DELETE')
+  file.run('PRAGMA journal_mode = WAL')
+  file.run(PROBE)
+}
+
 /** Runs a statement again while another process holds the write lock, for five seconds at most. */
 async function patiently<T>(statement: () => T | Promise<T>): Promise<T> {
-  for (let waited = 0; ; waited += RETRY_MS) {
+  const giveUp = performance.now() + PATIENCE_MS
+  for (let pause = 1; ; pause = Math.min(RETRY_MS, pause * 2)) {
     try {
       return await statement()
     } catch (error) {
-      if (!isBusy(error) || waited >= PATIENCE_MS) throw error
-      await Bun.sleep(RETRY_MS)
+      if (reasonCode(error) !== 'BUSY' || performance.now() > giveUp) throw error
+      await Bun.sleep(pause)
     }
   }
 }
@@ -105,15 +145,22 @@ async function atStart<T>(path: string, step: () => T): Promise<T> {
   try {
     return await patiently(step)
   } catch (cause) {
-    const why =
-      cause instanceof SQLiteError ? (REASONS[cause.code?.split('_')[1] ?? ''] ?? cause.code) : 'unknown error'
-    throw new StoreFault(`The database ${path} cannot be used: ${why}. Check DATABASE_URL.`, { cause })
+    const code = reasonCode(cause)
+    throw new StoreFault(
+      `The database ${path} cannot be used: ${REASONS[code] ?? `error ${code}`}. Check DATABASE_URL.`,
+      { cause },
+    )
   }
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY') === true
+/** What SQLite says went wrong, `BUSY` of `SQLITE_BUSY_SNAPSHOT`; Drizzle wraps it for some statements. */
+function reasonCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  const code = 'code' in error && typeof error.code === 'string' && /^SQLITE_([A-Z]+)/.exec(error.code)?.[1]
+  return code || reasonCode(error.cause)
 }
+
+const DAMAGED = new Set(['CORRUPT', 'NOTADB'])
 
 const REASONS: Record<string, string> = {
   CANTOPEN: 'its directory is missing or may not be written to',

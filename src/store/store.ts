@@ -10,9 +10,11 @@ export interface Store {
   readonly isNew: boolean
   /**
    * Runs one statement; waits while another process writes.
-   * @throws Problem `database_unavailable` when the database does not answer.
+   * @throws Problem `database_unavailable` when the database does not answer, or its files were removed or replaced.
    */
   ask<T>(statement: () => T | Promise<T>): Promise<T>
+  /** Whether the database takes a write now; asks it by one that changes nothing. */
+  isWritable(): Promise<boolean>
   /**
    * Brings the schema to this binary's version, once, whoever else is starting.
    * @throws StoreFault when the database cannot be written.

@@ -56,7 +56,7 @@ function relay(answer: IncomingMessage, request: Request, exchange: Exchange, no
   const status = answer.statusCode ?? 0
   const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
   // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
-  if (status < 200 || status > 599 || !isFramed(answer) || (hasBody && answer.destroyed)) {
+  if (status < 200 || status > 599 || !isHttp1(answer) || !isFramed(answer) || (hasBody && answer.destroyed)) {
     answer.destroy()
     throw new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')
   }
@@ -73,6 +73,11 @@ function relay(answer: IncomingMessage, request: Request, exchange: Exchange, no
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
   return new Response(body, { status: ours ? 502 : status, headers })
+}
+
+/** node:http takes an answer of any version, and frames it by the rules of this one. */
+function isHttp1({ httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.1' || httpVersion === '1.0'
 }
 
 /** node:http reads a body in any transfer coding to the connection's end; only `chunked` tells a cut one from a whole. */

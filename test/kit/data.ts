@@ -2,7 +2,7 @@ import { test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 
 /** A file of the test data that others made, parsed; `undefined` where `SEALGATE_TEST_DATA` names no folder with it. */
-function testData<T>(path: string): T | undefined {
+export function testData<T>(path: string): T | undefined {
   const { SEALGATE_TEST_DATA: folder } = process.env
   const file = `${folder}/${path}`
   return folder && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
