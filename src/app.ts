@@ -53,7 +53,9 @@ export function gateway(parts: Parts) {
   const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
   const userAgent = `sealgate/${version}`
   const forward = forwardTo({ backend, send, now, userAgent, onUnprocessable: hpkeKeys.drop })
-  const needs = { 'the database': store.isWritable, 'the signing keys': keySet.isReady }
+  // Anyone may ask, and each look is a write: one a second is enough.
+  const database = kept({ load: store.isWritable, now, keptMs: 1000 })
+  const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
 
   const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
     inference({

@@ -16,7 +16,8 @@ const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
 
 /**
  * Opens a SQLite database without writing to it; `path` may be `:memory:`.
- * @throws StoreFault when the file cannot be opened, is no database, is damaged, or was written by a newer sealgate.
+ * @throws StoreFault when the file cannot be opened, is no database or another application's, is damaged, or was
+ * written by a newer sealgate.
  */
 export async function openSqlite(path: string): Promise<Store> {
   const file = await atStart(path, () => openFile(path))
@@ -26,6 +27,10 @@ export async function openSqlite(path: string): Promise<Store> {
     throw new StoreFault(
       `The database ${path} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
     )
+  }
+  if (version === 0 && (await atStart(path, () => holdsTables(file)))) {
+    file.close()
+    throw new StoreFault(`The database ${path} belongs to another application: use another DATABASE_URL.`)
   }
   if (version > 0) await atStart(path, () => inspect(file))
   const db = drizzle(file) as unknown as Database
@@ -85,6 +90,10 @@ function versionOf(file: SqliteFile): number {
   if (!file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migrations'").get()) return 0
   const row = file.query<{ version: number }, []>('SELECT coalesce(max(number), 0) AS version FROM migrations').get()
   return row?.version ?? 0
+}
+
+function holdsTables(file: SqliteFile): boolean {
+  return file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1").get() !== null
 }
 
 /** Throws where the file's pages do not fit together: better no start than an answer for some callers only. */

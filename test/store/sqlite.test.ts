@@ -115,3 +115,14 @@ describe('opening a database', () => {
     expect(rows).toEqual([{ owner: 'j_ada', full_at: 7 }])
   })
 })
+
+test("another application's database is refused and left as it is", async () => {
+  const path = freshPath()
+  const theirs = new Database(path)
+  theirs.run('CREATE TABLE their_notes (text TEXT)')
+  theirs.close()
+  const before = await Bun.file(path).bytes()
+  const refused = await openFresh(path).then(undefined, error => error)
+  expect(refused.message).toContain('belongs to another application')
+  expect(await Bun.file(path).bytes()).toEqual(before)
+})
