@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { importJWK } from 'jose'
 import { fromBase64Url } from '../protocol/base64url.ts'
 import { faultOf, type Log } from '../protocol/log.ts'
@@ -10,6 +11,7 @@ const REFRESH_MS = HOUR
 const COOL_DOWN_MS = 30_000
 const BACK_OFF_MS = [1000, 2000, 5000, 10_000, 30_000]
 const BACK_OFF_MAX_MS = 60_000
+const KEYS_A_TURN = 100
 
 interface Deps {
   /** Fetches the key set (RFC 7517 section 5) as parsed JSON. */
@@ -113,7 +115,9 @@ async function readKeySet(document: unknown): Promise<{ keys: Keys; print: strin
   if (!isObject(document) || !Array.isArray(document['keys'])) throw new TypeError('not a key set')
   const keys = new Map<string, CryptoKey | 'ambiguous'>()
   const prints: string[] = []
-  for (const jwk of document['keys']) {
+  for (const [at, jwk] of document['keys'].entries()) {
+    // An import never leaves the event loop: requests get their turn between keys, however many there are.
+    if (at % KEYS_A_TURN === KEYS_A_TURN - 1) await setImmediate()
     const key = await readKey(jwk)
     if (!key) continue
     keys.set(key.kid, keys.has(key.kid) ? 'ambiguous' : key.key)
