@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** The memory of a process that is in RAM now, in bytes (`VmRSS`, proc(5)). */
+export function memoryOf(pid: number): number {
+  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kilobytes) * 1024
+}
+
+/** How many descriptors a process has open. */
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** How many established connections a process has to a port of 127.0.0.1. */
+export function connectionsTo(port: number, pid: number): number {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).map(fd => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]
+      } catch {
+        return undefined // closed meanwhile
+      }
+    }),
+  )
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return ['tcp', 'tcp6']
+    .flatMap(table => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n').slice(1))
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, , to, , , , , , , inode]) => to?.endsWith(remote) && inodes.has(inode)).length
+}
+
+/** Watches a process's memory, fifty times a second. */
+export function watchMemory(pid: number) {
+  const before = memoryOf(pid)
+  let peak = before
+  const timer = setInterval(() => {
+    peak = Math.max(peak, memoryOf(pid))
+  }, 20)
+  return {
+    before,
+    /** Stops watching; by how much the memory had grown at its largest. */
+    grown: (): number => {
+      clearInterval(timer)
+      return Math.max(peak, memoryOf(pid)) - before
+    },
+  }
+}
