@@ -11,12 +11,12 @@ const ACTS = {
     store.close()
     console.log(Buffer.from(keys.identity).toString('hex'))
   },
-  /** Takes the write lock, says so, and keeps it for 300 ms. */
+  /** Takes the write lock, says so, and keeps it for `HOLD_MS`, 300 unless told. */
   hold: async (path: string) => {
     const file = new Database(path)
     file.run('BEGIN IMMEDIATE')
     console.log('held')
-    await Bun.sleep(300)
+    await Bun.sleep(Number(process.env['HOLD_MS'] ?? 300))
     file.run('COMMIT')
     file.close()
   },
