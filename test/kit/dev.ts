@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { executable, type Running, start, startDev } from './binary.ts'
 import { freshDirectory } from './directory.ts'
 
@@ -33,9 +34,14 @@ export function devGateways() {
       alive.push(running)
       return { code: await running.exited, said: running.output() }
     },
-    start: async (cwd: string, env: Record<string, string> = {}): Promise<DevGateway> => {
+    start: async (
+      cwd: string,
+      env: Record<string, string> = {},
+      { descriptors }: { descriptors?: number } = {},
+    ): Promise<DevGateway> => {
       const args = ['--database-url', 'sqlite:x.db', '--rate-limit-rpm', '60000', '--rate-limit-burst', '1000']
-      const running = await startDev(await executable(), { cwd, args, env })
+      const path = descriptors ? limited(await executable(), descriptors, cwd) : await executable()
+      const running = await startDev(path, { cwd, args, env })
       alive.push(running)
       await running.says(/keys_loaded/)
       const { url, authorization } = running
@@ -65,10 +71,18 @@ export function devGateways() {
   }
 }
 
-/** Fails unless this is the answer that the README gives for a database that cannot be used. */
-export async function unavailable(answer: Response): Promise<string | undefined> {
+/** A script that starts the executable with so many descriptors. */
+function limited(path: string, descriptors: number, cwd: string): string {
+  const script = join(cwd, 'limited')
+  writeFileSync(script, `#!/bin/sh\nulimit -n ${descriptors}\nexec '${path}' "$@"\n`, { mode: 0o755 })
+  return script
+}
+
+/** An answer's status, code and `Retry-After` in one line. */
+export async function unavailable(answer: Response): Promise<string> {
   const { error } = (await answer.json()) as { error?: { code?: string } }
   return `${answer.status} ${error?.code} ${answer.headers.get('retry-after')}`
 }
 
+/** What the README promises while the database cannot be used. */
 export const UNAVAILABLE = '503 database_unavailable 1'
