@@ -1,4 +1,5 @@
 import { gateway } from './app.ts'
+import { streamsThatFit } from './descriptors.ts'
 import { keySet } from './gate/keyset.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
@@ -15,6 +16,8 @@ import { VERSION } from './version.ts'
 // The server closes a connection that is idle for so long; an accepted request lifts it.
 const IDLE_SECONDS = 30
 const SWEEP_MS = 60_000
+// Fewer streams than this at once are worth a line at the start.
+const FEW_STREAMS = 1000
 const CONNECT_MS = 10_000
 const BODY_MS = 60_000
 // Above any body an enclave takes: 64 MiB and its seal.
@@ -69,6 +72,8 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })
+  const streams = streamsThatFit()
+  if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
   const sweeping = setInterval(() => {
     limit?.sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))

@@ -8,6 +8,7 @@ export type Level = (typeof LEVELS)[number]
 /** Everything the log can speak of. */
 export type Event =
   | 'listening'
+  | 'few_descriptors'
   | 'request'
   | 'stream'
   | 'keys_loaded'

@@ -98,6 +98,8 @@ function holdsTables(file: SqliteFile): boolean {
 
 /** Throws where the file's pages do not fit together: better no start than an answer for some callers only. */
 function inspect(file: SqliteFile): void {
+  // What was read of a damaged page is forgotten: the file may have been mended.
+  file.run('PRAGMA shrink_memory')
   const found = file.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()?.quick_check
   if (found !== 'ok') throw Object.assign(new Error('quick_check'), { code: 'SQLITE_CORRUPT' })
 }
@@ -177,7 +179,7 @@ const REASONS: Record<string, string> = {
   CORRUPT: 'the file is damaged',
   READONLY: 'it may not be written to',
   FULL: 'the disk is full',
-  IOERR: 'the disk reports an error',
+  IOERR: 'the disk reports an error, or is full',
   PERM: 'access is denied',
   BUSY: 'another process keeps it locked',
 }

@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { freshDirectory } from './directory.ts'
 
 const root = join(import.meta.dir, '..', '..')
 
@@ -13,6 +15,18 @@ export async function compile(directory: string): Promise<string> {
   })
   if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text())
   return outfile
+}
+
+let built: Promise<string> | undefined
+
+/** The executable, compiled once for all tests of a run that ask here. */
+export function executable(): Promise<string> {
+  if (!built) {
+    const directory = freshDirectory()
+    process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+    built = compile(directory)
+  }
+  return built
 }
 
 interface Start {

@@ -1,0 +1,56 @@
+import { afterEach, expect, test } from 'bun:test'
+import { devGateways } from '../kit/dev.ts'
+import { type RawUpstream, rawRequest, rawUpstream, requestBytes, type Wire } from '../kit/raw.ts'
+import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS } from '../kit/stage.ts'
+
+const { start, directory, clear } = devGateways()
+const upstreams: RawUpstream[] = []
+afterEach(async () => {
+  await clear()
+  for (const upstream of upstreams.splice(0)) await upstream.stop()
+})
+
+/** A gateway with so many descriptors before an upstream whose chats begin and never end. */
+async function gatewayWith(descriptors: number) {
+  const upstream = await rawUpstream(async wire => {
+    for (;;) {
+      const { head } = await wire.message()
+      await wire.send(head.startsWith('GET') ? answerBytes('200 OK', {}, 'models') : CHUNKED + chunk('first'))
+    }
+  })
+  upstreams.push(upstream)
+  const env = { TINFOIL_API_KEY: 'tk-test', TINFOIL_BASE_URL: upstream.url }
+  const gateway = await start(directory(), env, { descriptors })
+  const { authorization } = gateway
+  const chat = requestBytes(CHAT, { authorization, 'Content-Length': '2' }, 'hi')
+  const models = requestBytes(MODELS, { authorization })
+  return { gateway, chat: () => rawRequest(gateway.url, chat), models: () => rawRequest(gateway.url, models) }
+}
+
+test('a start with few descriptors says how many streams fit, and so many do', async () => {
+  const { gateway, chat, models } = await gatewayWith(64)
+  const [, streams] = await gateway.says(/ warn {2}few_descriptors streams=(\d+)\n/)
+  expect(Number(streams)).toBeWithin(10, 32)
+  const clients = await Promise.all(Array.from({ length: Number(streams) }, chat))
+  await Promise.all(clients.map(client => client.seen('first')))
+  expect(await gateway.ready()).toBe(200)
+  expect((await (await models()).message()).body).toBe('models')
+})
+
+test('a start with plenty of descriptors does not speak of them', async () => {
+  const { gateway } = await gatewayWith(4096)
+  expect(gateway.output()).not.toContain('few_descriptors')
+})
+
+test('two hundred clients for sixty-four descriptors are served or told, and the gateway recovers', async () => {
+  const { gateway, chat } = await gatewayWith(64)
+  const clients: Wire[] = await Promise.all(Array.from({ length: 200 }, chat))
+  const answered = () => clients.filter(({ text }) => text.includes('first') || text.includes('upstream_unreachable'))
+  await eventually(() => answered().length > 20, 'the first clients to be answered')
+  for (const { text } of clients) expect(text).toMatch(/^(?:$|HTTP\/1\.1 (?:200 OK|502 Bad Gateway)\r\n)/)
+  for (const client of clients) client.reset()
+  await gateway.becomes(200)
+  for (let i = 0; i < 10; i++) expect(await (await gateway.models()).text()).toBe('models')
+  expect(await gateway.stop()).toBe(0)
+  expect(gateway.output()).not.toContain('crashed')
+})

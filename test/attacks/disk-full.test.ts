@@ -1,0 +1,78 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { devGateways, UNAVAILABLE, unavailable } from '../kit/dev.ts'
+import { type Disk, disk, mayMount } from '../kit/disk.ts'
+
+const { start, failing, clear } = devGateways()
+const disks: Disk[] = []
+afterEach(async () => {
+  await clear()
+  for (const one of disks.splice(0)) one.stop()
+})
+
+const can = mayMount()
+const named = (name: string) => (can ? name : `${name} [no right to mount]`)
+
+function small(): Disk {
+  const made = disk(512)
+  if (!made) throw new Error('the disk could be mounted a moment ago')
+  disks.push(made)
+  return made
+}
+
+describe('on a full disk', () => {
+  test.skipIf(!can)(
+    named('a running gateway answers 503, is not ready, and recovers as soon as there is room'),
+    async () => {
+      const full = small()
+      const gateway = await start(full.path)
+      expect([(await gateway.models()).status, await gateway.ready()]).toEqual([200, 200])
+      full.fill()
+      // What room the WAL already has is used first.
+      await gateway.becomes(503)
+      expect(await unavailable(await gateway.models())).toBe(UNAVAILABLE)
+      expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
+      full.clear()
+      expect(await gateway.ready()).toBe(200)
+      expect((await gateway.models()).status).toBe(200)
+      expect(await gateway.stop()).toBe(0)
+    },
+  )
+
+  test.skipIf(!can)(named('a start with a database on it is one line and exit 1'), async () => {
+    const full = small()
+    const first = await start(full.path)
+    await first.stop()
+    full.fill()
+    const { code, said } = await failing(full.path)
+    expect(code).toBe(1)
+    expect(said).toBe(
+      'sealgate: The database x.db cannot be used: the disk reports an error, or is full. Check DATABASE_URL.\n',
+    )
+    full.clear()
+    expect(await (await start(full.path)).ready()).toBe(200)
+  })
+
+  test.skipIf(!can)(named('a first start says so in one line, and leaves no half of a key behind'), async () => {
+    const full = small()
+    full.fill()
+    const { code, said } = await failing(full.path)
+    expect(code).toBe(2)
+    expect(said).toBe(
+      'sealgate: The key file x.db.key cannot be written: the disk is full, make room, or set DATA_KEY.\n',
+    )
+    expect(readdirSync(full.path).sort()).toEqual(['ballast', 'x.db'])
+    expect(statSync(join(full.path, 'x.db')).size).toBe(0)
+    full.clear()
+    expect(await (await start(full.path)).ready()).toBe(200)
+  })
+
+  test.skipIf(!can)(named('a first start with a key of its own says so in one line'), async () => {
+    const full = small()
+    full.fill()
+    const { code, said } = await failing(full.path, { DATA_KEY: 'ab'.repeat(32) })
+    expect(code).toBe(1)
+    expect(said).toBe('sealgate: The database x.db cannot be used: the disk is full. Check DATABASE_URL.\n')
+  })
+})
