@@ -15,6 +15,7 @@ export async function hurl(url: string, bytes: string, lingerMs = 0): Promise<Ou
   const wire = await rawRequest(url, bytes)
   const whole = bytes.startsWith('HEAD ') ? wire.seen('\r\n\r\n') : answered(wire)
   await whole.catch(() => undefined)
+  if (/\r\nconnection: close\r\n/i.test(wire.text)) await wire.gone().catch(() => undefined)
   await Bun.sleep(wire.ended === 'open' ? lingerMs : 0)
   const { text, ended } = wire
   const statuses = [...text.matchAll(/HTTP\/1\.1 ([2-5]\d\d) /g)].map(([, status]) => Number(status))
