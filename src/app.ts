@@ -41,7 +41,7 @@ export interface Parts {
   backend: Backend
   call: Call
   send: Transport
-  /** Seconds after which the server closes an idle connection. */
+  /** Seconds after an answer in which a connection must bring its next request whole. */
   idleSeconds: number
 }
 

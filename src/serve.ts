@@ -13,8 +13,10 @@ import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { VERSION } from './version.ts'
 
-// The server closes a connection that is idle for so long; an accepted request lifts it.
+// The server closes a connection that is idle for so long; a forwarded request lifts it.
 const IDLE_SECONDS = 30
+// And so after an answer: only this ends headers that trickle in after it. Bun itself ends those of a first request.
+const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
@@ -68,7 +70,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
     call,
     send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
-    idleSeconds: IDLE_SECONDS,
+    idleSeconds: KEEP_ALIVE_SECONDS,
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })

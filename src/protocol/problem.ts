@@ -5,6 +5,7 @@
 const PROBLEMS = {
   malformed_target: { status: 400, type: 'invalid_request_error' },
   malformed_host: { status: 400, type: 'invalid_request_error' },
+  malformed_length: { status: 400, type: 'invalid_request_error' },
   token_missing: { status: 401, type: 'authentication_error' },
   token_malformed: { status: 401, type: 'authentication_error' },
   token_expired: { status: 401, type: 'authentication_error' },

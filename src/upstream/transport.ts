@@ -71,7 +71,9 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
       signal.removeEventListener('abort', leave)
     }
     const leave = () => fail(new Problem('client_gone', 'The client left before the answer.'))
-    const stalled = () => fail(new Problem('request_stalled', 'The request body stopped coming.'))
+    // What is left of the body would hold the connection (RFC 9110 section 15.5.9).
+    const stalled = () =>
+      fail(new Problem('request_stalled', 'The request body stopped coming.', { headers: { connection: 'close' } }))
     const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
 
     signal.addEventListener('abort', leave)

@@ -23,6 +23,8 @@ export interface KitOptions {
   path?: string
   now?: () => number
   patience?: Partial<Patience>
+  /** Seconds after which an idle connection is closed. */
+  idleSeconds?: number
   /** Where the key set is fetched; an issuer of the kit's own unless given. */
   jwksUrl?: string
   /** How documents of others are fetched; as main does unless given. */
@@ -45,7 +47,8 @@ export interface Kit {
 
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(options: KitOptions): Promise<Kit> {
-  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now, patience = {}, call = callOut } = options
+  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now } = options
+  const { patience = {}, idleSeconds = 30, call = callOut } = options
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
@@ -68,14 +71,14 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
     call,
     send: transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
-    idleSeconds: 30,
+    idleSeconds,
   })
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     reusePort: false,
     development: false,
-    idleTimeout: 30,
+    idleTimeout: idleSeconds,
     maxRequestBodySize: 128 * 1024 * 1024,
     fetch,
   })

@@ -138,8 +138,18 @@ function endOf(text: string, start: number): number | undefined {
   const length = /\r\ncontent-length: *(\d+)/.exec(lines)?.[1]
   if (length !== undefined) return text.length >= head + 4 + Number(length) ? head + 4 + Number(length) : undefined
   if (!/\r\ntransfer-encoding: *chunked/.test(lines)) return head + 4
-  const last = text.indexOf('\r\n0\r\n\r\n', head + 2)
-  return last < 0 ? undefined : last + 7
+  return endOfChunks(text, head + 4)
+}
+
+/** Where a chunked body that begins at `start` ends, chunk by chunk: what is inside of one may look like an end. */
+function endOfChunks(text: string, start: number): number | undefined {
+  for (let at = start; ; ) {
+    const line = text.indexOf('\r\n', at)
+    const size = Number.parseInt(text.slice(at, line), 16)
+    if (line < 0 || Number.isNaN(size)) return undefined
+    if (size === 0) return text.startsWith('\r\n', line + 2) ? line + 4 : undefined
+    at = line + 2 + size + 2
+  }
 }
 
 /** What a raw upstream does with a connection; a string is sent after each request. */

@@ -1,0 +1,58 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { HOST, hurl, target } from '../kit/attack.ts'
+
+const at = await target()
+afterAll(() => at.stop())
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  '/health': ['GET', 'HEAD'],
+  '/readyz': ['GET', 'HEAD'],
+  '/.well-known/hpke-keys': ['GET', 'HEAD'],
+  '/v1/models': ['GET', 'HEAD'],
+  '/v1/chat/completions': ['POST'],
+}
+const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
+
+/** What every answer of ours has, whatever it says. */
+function expectOurs(text: string, method: string, status: number) {
+  const [head = '', body = ''] = `${text}`.split(/\r\n\r\n(.*)/s)
+  expect(head.match(/\r\nx-protocol-version: 1/gi)).toHaveLength(1)
+  expect(`${head}\r\n`).toMatch(UUID)
+  if (method === 'HEAD') expect(body).toBe('')
+  else if (status >= 400) {
+    expect(head).toMatch(/\r\ncontent-type: application\/json/i)
+    expect(JSON.parse(body)).toEqual({
+      error: { message: expect.any(String), type: expect.any(String), param: null, code: expect.any(String) },
+    })
+  }
+}
+
+test('this page knows every route', () => {
+  expect([...new Set(at.kit.routes.map(({ path }) => path))].sort()).toEqual(Object.keys(ALLOWED).sort())
+})
+
+describe.each(Object.entries(ALLOWED))('%s', (path, allowed) => {
+  test.each(METHODS)('answers %s', async method => {
+    for (const signed of ['', at.signed]) {
+      const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${signed}\r\n`)
+      const locked = path.startsWith('/v1/') && signed === ''
+      const status = !allowed.includes(method) ? 405 : locked ? 401 : 200
+      expect(statuses).toEqual([status])
+      expectOurs(text, method, status)
+      const allow = /\r\nallow: (.*)\r\n/i.exec(text)?.[1]
+      expect(allow).toBe(status === 405 ? allowed.join(', ') : undefined)
+    }
+  })
+})
+
+describe.each([
+  ['/nowhere', 404],
+  ['//v1/models', 400],
+])('%s', (path, status) => {
+  test.each(METHODS)('answers %s', async method => {
+    const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${at.signed}\r\n`)
+    expect(statuses).toEqual([status])
+    expectOurs(text, method, status)
+  })
+})
