@@ -24,7 +24,7 @@ await claim(
     await truly(ground),
     await intoStall('content-length', ground),
     await intoStall('chunked', ground),
-    await toStalledReader(ground),
+    ...(await toStalledReader(ground)),
   ],
 )
 
@@ -64,7 +64,7 @@ async function truly(ground: Ground): Promise<Figure> {
     (await transport.post(gateway.url + CHAT, body, { headers })).text()
   await send(Buffer.from('warm'))
   const body = Buffer.alloc(UPLOAD, 'a prompt of sixty-four mebibytes ')
-  const memory = watchMemory(gateway.pid)
+  const memory = ground.also(watchMemory(gateway.pid))
   const answer = await send(body)
   const whole = answer === 'opened' && opened === new Bun.CryptoHasher('sha256').update(body).digest('hex')
   return figure('64 MiB sealed by npm ehbp and opened upstream', memory.grown(), whole)
@@ -90,7 +90,7 @@ async function intoStall(framing: 'content-length' | 'chunked', ground: Ground):
   const gateway = await ground.gateway(behind.url)
   const bearer = await ground.bearer()
   await warm(gateway, bearer)
-  const memory = watchMemory(gateway.pid)
+  const memory = ground.also(watchMemory(gateway.pid))
   const client = await ask(gateway.url, `POST ${CHAT}`, {
     ...bearer,
     'ehbp-encapsulated-key': 'ab'.repeat(32),
@@ -104,7 +104,7 @@ async function intoStall(framing: 'content-length' | 'chunked', ground: Ground):
 }
 
 /** The caller reads nothing for some seconds, then all. */
-async function toStalledReader(ground: Ground): Promise<Figure> {
+async function toStalledReader(ground: Ground): Promise<Figure[]> {
   const piece = Buffer.alloc(100_000, 'sealed ')
   const behind = ground.also(
     await upstream(async wire => {
@@ -116,19 +116,24 @@ async function toStalledReader(ground: Ground): Promise<Figure> {
   const gateway = await ground.gateway(behind.url)
   const bearer = await ground.bearer()
   await warm(gateway, bearer)
-  const memory = watchMemory(gateway.pid)
+  const memory = ground.also(watchMemory(gateway.pid))
   const client = await ask(gateway.url, `POST ${CHAT}`, { ...bearer, 'content-length': '0' })
   await client.head()
   const body = chunkedBody()
   client.onBody(body.read)
   client.pause()
   await Bun.sleep(STALL_MS)
+  const stalled = memory.grown()
   client.resume()
   await client.when(() => body.whole)
   client.leave()
   const hash = new Bun.CryptoHasher('sha256')
   for (let at = 0; at < ANSWER; at += piece.length) hash.update(piece)
-  return figure('500 MB to a reader that stalls', memory.grown(), body.whole && body.digest() === hash.digest('hex'))
+  const whole = body.whole && body.digest() === hash.digest('hex')
+  return [
+    figure('500 MB to a reader that stalls, while it stalls', stalled, whole),
+    figure('500 MB to a reader that stalls, in all', memory.grown(), whole),
+  ]
 }
 
 /** What every gateway needs for its first requests is not what is measured. */

@@ -98,9 +98,9 @@ async function lay() {
   return {
     ground,
     clear: async () => {
+      for (const part of parts) await part.stop()
       for (const running of started) running.signal('SIGKILL')
       await Promise.all(started.map(({ exited }) => exited))
-      for (const part of parts) await part.stop()
       rmSync(directory, { recursive: true })
     },
   }

@@ -29,19 +29,20 @@ export function connectionsTo(port: number, pid: number): number {
     .filter(([, , to, , , , , , , inode]) => to?.endsWith(remote) && inodes.has(inode)).length
 }
 
-/** Watches a process's memory, fifty times a second. */
+/** Watches a process's memory, fifty times a second; to be stopped before the process is. */
 export function watchMemory(pid: number) {
   const before = memoryOf(pid)
   let peak = before
-  const timer = setInterval(() => {
+  const look = () => {
     peak = Math.max(peak, memoryOf(pid))
-  }, 20)
+  }
+  const timer = setInterval(look, 20)
   return {
-    before,
-    /** Stops watching; by how much the memory had grown at its largest. */
+    /** By how much the memory had grown at its largest so far. */
     grown: (): number => {
-      clearInterval(timer)
-      return Math.max(peak, memoryOf(pid)) - before
+      look()
+      return peak - before
     },
+    stop: () => clearInterval(timer),
   }
 }
