@@ -175,7 +175,7 @@ describe('a key set of very many keys', () => {
     expect((await siege.repels(await evil.sign(siege.claims(), { kid: '7' }))).stage).toBe('key')
   })
 
-  test('that are good is taken in without holding up a request for long', async () => {
+  test('that are good is taken in in many turns, between which requests pass', async () => {
     const { kty, crv, x, y } = evil.jwk
     const siege = await lay()
     await siege.letsIn()
@@ -183,6 +183,7 @@ describe('a key set of very many keys', () => {
       Response.json({ keys: [...many(6500, at => ({ kty, crv, x, y, kid: `${at}` })), siege.issuer.jwk] })
     siege.clock.pass(30_000)
     const asking = evil.sign(siege.claims(), { kid: '6499' }).then(siege.show)
+    const from = performance.now()
     let slowest = 0
     let over = false
     const asked = asking.finally(() => {
@@ -193,6 +194,7 @@ describe('a key set of very many keys', () => {
       slowest = Math.max(slowest, performance.now() - at)
     }
     expect((await asked).status).toBe(200)
-    expect(slowest).toBeLessThan(40)
+    // Taken in at once, it would be one turn that lasts nearly as long as the whole.
+    expect(slowest).toBeLessThan((performance.now() - from) / 2)
   })
 })
