@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { HOST, hurl, target } from '../kit/attack.ts'
+import { eventually } from '../kit/stage.ts'
 
 const at = await target()
+await eventually(() => at.kit.lines.some(line => line.includes('keys_loaded')))
 afterAll(() => at.stop())
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']

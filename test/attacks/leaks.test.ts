@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -225,12 +226,25 @@ describe('the mark is nowhere', () => {
     expectSilence(found)
   })
 
+  test('nor the words of a fault that nobody foresaw', async () => {
+    const broken = await run('broken')
+    await broken.says(/keys_loaded/)
+    const file = new Database(join(home, 'broken.db'))
+    file.run('DROP TABLE limits')
+    file.close()
+    const { statuses, text } = await hurl(broken.url, requestBytes(`${MODELS}?${MARK}`, marked()))
+    expect(statuses[0]).toBeWithin(500, 504)
+    expect(text + broken.output()).not.toMatch(/no such table|limits|zebra/)
+    expectSilence(broken)
+  })
+
   test('and all that was said of it is that it happened', async () => {
     const output = gateway.output()
     for (const word of ['ending=failed', 'ending=cancelled', 'code=upstream_malformed', 'code=upstream_credentials'])
       expect(output).toContain(word)
     for (const line of output.trimEnd().split('\n'))
       expect(line).toMatch(/^\d{4}-\S+Z (debug|info |warn |error) [a-z_]+( [a-z_]+=\S+( < \S+)*)*$/)
+    expect(output).not.toMatch(/method=(?!(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|OTHER) )/)
     gateway.signal('SIGTERM')
     expect(await gateway.exited).toBe(0)
     expectSilence()
