@@ -72,8 +72,6 @@ export async function openSqlite(path: string): Promise<Store> {
       if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
     },
     close: () => {
-      // Closing would delete the WAL by its name, and it may be another database's by now.
-      if (!files.areOurs()) return
       if (isOurs) checkpoint(file)
       file.close()
     },

@@ -25,6 +25,9 @@ export interface Patience {
   readonly headerMs: number
 }
 
+// Interim answers (100 to 199) say nothing that is passed on; no server has so many to say before the final one.
+const MOST_INTERIM = 100
+
 /**
  * Sends a request and resolves at the answer's headers; the caller then reads its body.
  * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled` or `client_gone`.
@@ -56,6 +59,7 @@ export function transport(patience: Patience): Transport {
 function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Patience): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined
+    let interim = 0
     const connecting = alarm()
     const waiting = alarm()
 
@@ -81,6 +85,9 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
       if (!socket.connecting) return
       connecting.in(patience.connectMs, late('accept the connection'))
       socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connecting.off)
+    })
+    request.on('information', () => {
+      if (++interim > MOST_INTERIM) fail(malformed())
     })
     request.on('response', incoming => {
       settle()
@@ -108,8 +115,12 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
 
 function unusable(cause?: NodeJS.ErrnoException): Problem {
   return cause?.code?.startsWith('HPE_')
-    ? new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.', { cause })
+    ? malformed(cause)
     : new Problem('upstream_unreachable', 'The upstream could not be reached.', { cause })
+}
+
+function malformed(cause?: Error): Problem {
+  return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.', { cause })
 }
 
 /** One timer, set anew by each `in`. */

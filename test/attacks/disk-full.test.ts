@@ -34,7 +34,7 @@ describe('on a full disk', () => {
       expect(await unavailable(await gateway.models())).toBe(UNAVAILABLE)
       expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
       full.clear()
-      expect(await gateway.ready()).toBe(200)
+      await gateway.becomes(200)
       expect((await gateway.models()).status).toBe(200)
       expect(await gateway.stop()).toBe(0)
     },

@@ -57,12 +57,12 @@ describe('a read-only disk', () => {
     const files = ['x.db', 'x.db-wal'].map(name => join(cwd, name))
     try {
       freeze(true, ...files)
-      expect(await gateway.ready()).toBe(503)
+      await gateway.becomes(503)
       expect(await unavailable(await gateway.models())).toBe(UNAVAILABLE)
     } finally {
       freeze(false, ...files)
     }
-    expect(await gateway.ready()).toBe(200)
+    await gateway.becomes(200)
     expect((await gateway.models()).status).toBe(200)
   })
 })

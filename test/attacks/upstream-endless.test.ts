@@ -41,7 +41,7 @@ describe('an upstream without end', () => {
       expect(answer.status).toBeOneOf([502, 504])
       const wire = await upstream.first()
       await eventually(() => wire.ended !== 'open', 'the upstream to be hung up on')
-      expect(process.memoryUsage.rss() - before).toBeLessThan(96 * MEGABYTE)
+      expect(process.memoryUsage.rss() - before).toBeLessThan(256 * MEGABYTE)
       expect(await (await get()).text()).toBe('mine')
     },
   )
@@ -68,7 +68,7 @@ describe('an upstream without end', () => {
       client.reset()
       const wire = await upstream.first()
       await eventually(() => wire.ended !== 'open', 'the upstream to be hung up on')
-      expect(process.memoryUsage.rss() - before).toBeLessThan(96 * MEGABYTE)
+      expect(process.memoryUsage.rss() - before).toBeLessThan(256 * MEGABYTE)
       expect(await (await get()).text()).toBe('mine')
     },
   )

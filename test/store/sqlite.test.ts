@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
+import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { limiter } from '../../src/gate/limiter.ts'
@@ -48,6 +49,16 @@ describe('while another process holds the write lock', () => {
     expect(stall).toBeLessThan(50)
   })
 
+  test('a statement whose error Drizzle wraps waits for it too', async () => {
+    const path = freshPath()
+    const store = await openFresh(path)
+    const holder = await lockedBy(path)
+    const gone = holder.letGoIn(100)
+    await store.ask(() => store.db.run(sql`INSERT INTO limits (owner, full_at) VALUES ('j_ada', 7)`))
+    await gone
+    store.close()
+  })
+
   test('what only reads does not wait', async () => {
     const path = freshPath()
     const store = await openFresh(path)
@@ -93,6 +104,19 @@ describe('a statement', () => {
     const problem = await problemOf(() => store.ask(() => store.db.run(sql`SELECT 1`)))
     expect(problem.code).toBe('database_unavailable')
   })
+})
+
+test('closing leaves alone what was put in the place of its files', async () => {
+  const path = freshPath()
+  const store = await openFresh(path)
+  for (const suffix of ['', '-wal', '-shm']) {
+    unlinkSync(path + suffix)
+    writeFileSync(path + suffix, 'not of sealgate')
+  }
+  await Bun.sleep(150)
+  store.close()
+  Bun.gc(true)
+  for (const suffix of ['', '-wal', '-shm']) expect(readFileSync(path + suffix, 'utf8')).toBe('not of sealgate')
 })
 
 describe('opening a database', () => {
