@@ -27,6 +27,8 @@ export interface Stage {
   nginx(upstream: Subject, port: number): Promise<Subject>
   /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
   sealgate(upstream: Subject, port: number): Promise<Subject>
+  /** One stretch of sealgate's own path before an upstream, from its sources; `bare` is a relay that takes no care. */
+  stretch(name: string, upstream: Subject, port: number): Promise<Subject>
   end(subject: Subject): Promise<void>
   stop(): Promise<void>
 }
@@ -83,6 +85,12 @@ export async function stage(): Promise<Stage> {
         HOST: '127.0.0.1',
         PORT: `${port}`,
       }),
+    stretch: (name, { url }, port) => {
+      const file = join(import.meta.dir, name === 'bare' ? 'bare.ts' : 'path.ts')
+      const rest = [String(port), url, issuer.jwksUrl, join(directory, `path-${port}.db`)]
+      const command = [process.execPath, file, ...(name === 'bare' ? rest : [name, ...rest])]
+      return begin(name, MEASURED_CORE, command, port)
+    },
     end: async ({ pid }) => {
       const child = children.get(pid)
       child?.kill()

@@ -1,0 +1,81 @@
+// One stretch of a request's path, served alone, so that what each stretch adds can be measured. See path-cost.ts.
+import { gateway } from '../src/app.ts'
+import { keySet } from '../src/gate/keyset.ts'
+import { limiter } from '../src/gate/limiter.ts'
+import { logger } from '../src/gate/log.ts'
+import { observe } from '../src/gate/observe.ts'
+import { gathered } from '../src/output.ts'
+import { Secret } from '../src/protocol/secret.ts'
+import { openStore } from '../src/store/open.ts'
+import { tinfoil } from '../src/upstream/backends.ts'
+import { call } from '../src/upstream/call.ts'
+import { forwardTo } from '../src/upstream/forward.ts'
+import { keySetSource } from '../src/upstream/sources.ts'
+import { tapped } from '../src/upstream/stream.ts'
+import { transport } from '../src/upstream/transport.ts'
+import { bodyOf } from '../src/upstream/upload.ts'
+
+const [stretch = '', port, upstream = '', jwksUrl = '', path = ''] = Bun.argv.slice(2)
+const now = Date.now
+const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
+const backend = tinfoil(upstream, new Secret('tk_bench'))
+const idleSeconds = 10
+type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
+
+/** Bun.serve and node:http(s), with our transport and tap between them. */
+const relayed: Serve = async request => {
+  const { method, signal } = request
+  const headers = { 'content-length': request.headers.get('content-length') ?? '0' }
+  const target = { origin: backend.base, method, path: '/v1/chat/completions' }
+  const answer = await send({ ...target, headers, body: bodyOf(request), signal })
+  return new Response(tapped(answer, { now, signal, ended: () => undefined }), { headers: { 'x-bench': '1' } })
+}
+
+function forwarded(): Serve {
+  const { around, exchangeOf } = observe({ log: () => undefined, now, idleSeconds })
+  const forward = forwardTo({ backend, send, now, userAgent: 'bench', onUnprocessable: () => undefined })
+  return around(async request => {
+    const exchange = exchangeOf(request)
+    exchange.target = { path: '/v1/chat/completions', query: '' }
+    return forward(request, exchange)
+  })
+}
+
+async function governed(limited: boolean, logged: boolean): Promise<Serve> {
+  const { write } = gathered(process.stdout)
+  const log = logger({ format: 'text', level: logged ? 'info' : 'error', now, write })
+  const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+  const source = keySetSource({ call, jwksUrl, issuer: 'bench' })
+  const rpm = 1_000_000
+  return gateway({
+    version: 'bench',
+    log,
+    now,
+    store,
+    keys,
+    keySet: keySet({ load: source, now, log }),
+    expected: { issuer: 'bench', audiences: ['bench'] },
+    limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
+    rpm,
+    backend,
+    call,
+    send,
+    idleSeconds,
+  }).fetch
+}
+
+const stretches: Record<string, () => Serve | Promise<Serve>> = {
+  'transport and tap': () => relayed,
+  'forward, observe': forwarded,
+  'routing, JWT': () => governed(false, false),
+  limit: () => governed(true, false),
+  log: () => governed(true, true),
+}
+
+Bun.serve({
+  hostname: '127.0.0.1',
+  port: Number(port),
+  reusePort: false,
+  development: false,
+  fetch: (await stretches[stretch]?.()) ?? relayed,
+})
