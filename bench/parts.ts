@@ -76,6 +76,7 @@ export async function stage(): Promise<Stage> {
       begin('sealgate', MEASURED_CORE, [executable], port, {
         TINFOIL_API_KEY: 'tk_bench',
         TINFOIL_BASE_URL: url,
+        ALLOW_PLAINTEXT: 'true',
         JWKS_URL: issuer.jwksUrl,
         ISSUER: 'bench',
         AUDIENCES: 'bench',
@@ -93,17 +94,20 @@ export async function stage(): Promise<Stage> {
     },
     end: async ({ pid }) => {
       const child = children.get(pid)
-      child?.kill()
-      await child?.exited
+      if (child) await ended(child)
       children.delete(pid)
     },
     stop: async () => {
-      for (const child of children.values()) child.kill()
-      await Promise.all([...children.values()].map(child => child.exited))
+      await Promise.all([...children.values()].map(ended))
       await issuer.stop()
       rmSync(directory, { recursive: true })
     },
   }
+}
+
+function ended(child: Bun.Subprocess): Promise<number> {
+  child.kill()
+  return child.exited
 }
 
 /** A small chat's answer, 400 bytes. */

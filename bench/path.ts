@@ -8,32 +8,43 @@ import { gathered } from '../src/output.ts'
 import { Secret } from '../src/protocol/secret.ts'
 import { openStore } from '../src/store/open.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
+import { openBody } from '../src/upstream/body.ts'
 import { call } from '../src/upstream/call.ts'
+import { enclaves } from '../src/upstream/enclaves.ts'
 import { forwardTo } from '../src/upstream/forward.ts'
+import { replays } from '../src/upstream/replays.ts'
 import { keySetSource } from '../src/upstream/sources.ts'
 import { tapped } from '../src/upstream/stream.ts'
 import { transport } from '../src/upstream/transport.ts'
-import { bodyOf } from '../src/upstream/upload.ts'
 
 const [stretch = '', port, upstream = '', jwksUrl = '', path = ''] = Bun.argv.slice(2)
 const now = Date.now
 const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
 const backend = tinfoil(upstream, new Secret('tk_bench'))
 const idleSeconds = 10
+const ways = { backend, send, now, plaintext: true, stallMs: 60_000 }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
 /** Bun.serve and node:http(s), with our transport and tap between them. */
 const relayed: Serve = async request => {
   const { method, signal } = request
   const headers = { 'content-length': request.headers.get('content-length') ?? '0' }
+  const body = await openBody(request, { stallMs: 60_000, isEnough: () => true })
   const target = { origin: backend.base, method, path: '/v1/chat/completions' }
-  const answer = await send({ ...target, headers, body: bodyOf(request), signal })
+  const answer = await send({ ...target, headers, body, signal, reached: () => undefined })
   return new Response(tapped(answer, { now, signal, ended: () => undefined }), { headers: { 'x-bench': '1' } })
 }
 
 function forwarded(): Serve {
-  const { around, exchangeOf } = observe({ log: () => undefined, now, idleSeconds })
-  const forward = forwardTo({ backend, send, now, userAgent: 'bench', onUnprocessable: () => undefined })
+  const { around, exchangeOf } = observe({ log: () => undefined, now, idleSeconds, proxies: [] })
+  const forward = forwardTo({
+    ...ways,
+    identityKey: new Uint8Array(32),
+    enclaves: enclaves({ backend, hosts: [] }),
+    replays: replays(now),
+    userAgent: 'bench',
+    onUnprocessable: () => undefined,
+  })
   return around(async request => {
     const exchange = exchangeOf(request)
     exchange.target = { path: '/v1/chat/completions', query: '' }
@@ -50,16 +61,17 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
   return gateway({
     version: 'bench',
     log,
-    now,
     store,
     keys,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
-    rpm,
-    backend,
+    ...ways,
+    enclaveHosts: [],
+    origins: [],
+    proxies: [],
+    atcUrl: upstream,
     call,
-    send,
     idleSeconds,
   }).fetch
 }

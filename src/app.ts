@@ -2,26 +2,34 @@ import { Elysia } from 'elysia'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { access } from './gate/access.ts'
+import { cors } from './gate/cors.ts'
 import type { KeySet } from './gate/keyset.ts'
 import { limited } from './gate/limited.ts'
-import type { Limiter } from './gate/limiter.ts'
+import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
 import { readTarget } from './gate/target.ts'
 import { tokens } from './gate/tokens.ts'
 import type { Route } from './protocol/exchange.ts'
+import { EXPOSED } from './protocol/headers.ts'
 import type { Log } from './protocol/log.ts'
 import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
+import { enclaves } from './upstream/enclaves.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { kept } from './upstream/kept.ts'
-import { hpkeKeysSource } from './upstream/sources.ts'
+import { replays } from './upstream/replays.ts'
+import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import type { Transport } from './upstream/transport.ts'
 
 const HPKE_KEYS_KEPT_MS = 5000
+const BUNDLE_KEPT_MS = 10_000
+// Public routes that cost us a call or a quote are limited by address.
+const PUBLIC_RPM = 60
+const PUBLIC_BURST = 20
 
 /** Everything a gateway is made of. */
 export interface Parts {
@@ -37,22 +45,44 @@ export interface Parts {
   expected: Expected
   /** Absent when the limit is off. */
   limiter: Limiter | undefined
-  rpm: number
   backend: Backend
+  /** Patterns of the hosts that a client may name as its enclave. */
+  enclaveHosts: readonly string[]
+  /** Whether bodies may go up unsealed. */
+  plaintext: boolean
+  /** Origins whose pages may call. */
+  origins: readonly string[]
   call: Call
   send: Transport
   /** Seconds after an answer in which a connection must bring its next request whole. */
   idleSeconds: number
+  /** Milliseconds without a byte of its body after which a client is given up. */
+  stallMs: number
+  /** Networks of the proxies whose `X-Forwarded-For` is believed. */
+  proxies: readonly string[]
+  /** Where attestation bundles come from. */
+  atcUrl: string
 }
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, log, now, store, keys, keySet, expected, limiter, rpm, backend, call, send, idleSeconds } = parts
-  const { around, exchangeOf } = observe({ log, now, idleSeconds })
+  const { version, now, store, keys, keySet, expected, backend, call } = parts
+  const { around, exchangeOf } = observe(parts)
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
+  const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
+  const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
   const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
-  const userAgent = `sealgate/${version}`
-  const forward = forwardTo({ backend, send, now, userAgent, onUnprocessable: hpkeKeys.drop })
+  const forward = forwardTo({
+    ...parts,
+    enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
+    replays: replays(now),
+    identityKey: keys.identity,
+    userAgent: `sealgate/${version}`,
+    onUnprocessable: () => {
+      hpkeKeys.drop()
+      bundles.drop()
+    },
+  })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
@@ -60,9 +90,10 @@ export function gateway(parts: Parts) {
   const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
     inference({
       access: access({ tokens: verify, exchangeOf }),
-      limited: limited({ limiter, rpm, exchangeOf }),
+      limited: limited({ callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
       forward,
       hpkeKeys: hpkeKeys.get,
+      bundle: bundles.get,
     }),
   )
 
@@ -74,11 +105,13 @@ export function gateway(parts: Parts) {
     .use(problems({ exchangeOf, routes: rooms.routes }))
     .use(rooms)
 
+  const pages = cors({ origins: parts.origins, routes: rooms.routes, exposed: EXPOSED })
   const fetch = around(async request => {
     const exchange = exchangeOf(request)
     try {
+      pages.mark(request, exchange)
       exchange.target = readTarget(request)
-      return await app.fetch(request)
+      return pages.preflight(request, exchange) ?? (await app.fetch(request))
     } catch (error) {
       return answer(error, exchange)
     }

@@ -50,6 +50,7 @@ export function readConfig<K extends Key = Key>(
   const config = Object.freeze(Object.fromEntries(values)) as Config
   if (!dev) judgeUpstream(config, reading)
   judgeKeySet(config, reading, dev)
+  if (dev) judgeDevMode(config, reading)
   if (!dev && keys.has('ISSUER') && keys.has('AUDIENCES')) judgeClaims(config, reading)
   if (reading.faults.length > 0) throw new ConfigFaults(reading.faults)
   return { config, warnings: reading.warnings }
@@ -138,6 +139,12 @@ function judgeUpstream({ TINFOIL_BASE_URL: address }: Partial<Config>, { faults 
     faults.push(
       `TINFOIL_BASE_URL: ${quoted(address)} would send the key in the clear: use https (http is for loopback)`,
     )
+  }
+}
+
+function judgeDevMode({ TINFOIL_API_KEY, ALLOW_PLAINTEXT }: Partial<Config>, { warnings }: Reading): void {
+  if (TINFOIL_API_KEY && ALLOW_PLAINTEXT) {
+    warnings.push('Dev mode lets unsealed bodies go to the real enclave: set ALLOW_PLAINTEXT=false to refuse them')
   }
 }
 

@@ -66,11 +66,16 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     limiter: limit,
-    rpm,
     backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
+    enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
+    plaintext: config.ALLOW_PLAINTEXT,
+    origins: config.CORS_ALLOWED_ORIGINS ?? [],
     call,
+    stallMs: BODY_MS,
     send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
     idleSeconds: KEEP_ALIVE_SECONDS,
+    proxies: config.TRUSTED_PROXIES ?? [],
+    atcUrl: config.TINFOIL_ATC_URL,
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })

@@ -62,6 +62,16 @@ describe('what is read', () => {
       RATE_LIMIT_RPM: 60,
       RATE_LIMIT_BURST: 10,
       TINFOIL_BASE_URL: 'https://inference.tinfoil.sh',
+      TINFOIL_ENCLAVE_HOSTS: [
+        'inference.tinfoil.sh',
+        '*.inference.tinfoil.sh',
+        'router-*.tinfoil.dev',
+        'router.inf*.tinfoil.sh',
+      ],
+      TINFOIL_ATC_URL: 'https://atc.tinfoil.sh',
+      ALLOW_PLAINTEXT: false,
+      CORS_ALLOWED_ORIGINS: undefined,
+      TRUSTED_PROXIES: undefined,
       UPSTREAM_HEADER_SECONDS: 600,
       DRAIN_SECONDS: 30,
       LOG_FORMAT: 'text',
@@ -73,8 +83,24 @@ describe('what is read', () => {
   test('dev mode needs nothing, listens on loopback and keeps its state in memory', () => {
     const { config, warnings } = dev({})
     expect(config).toMatchObject({ DEV_MODE: true, HOST: '127.0.0.1', DATABASE_URL: 'sqlite::memory:' })
+    expect(config.ALLOW_PLAINTEXT).toBe(true)
     expect(warnings).toEqual([])
     expect(dev({ HOST: '0.0.0.0' }).config.HOST).toBe('0.0.0.0')
+  })
+
+  test('dev mode warns that a real key lets open bodies through, unless told that they are not', () => {
+    expect(dev({ TINFOIL_API_KEY: 'tk_1' }).warnings).toEqual([expect.stringContaining('ALLOW_PLAINTEXT')])
+    expect(dev({ TINFOIL_API_KEY: 'tk_1', ALLOW_PLAINTEXT: 'false' }).warnings).toEqual([])
+  })
+
+  test.each([
+    ['TINFOIL_ENCLAVE_HOSTS', '*.sh'],
+    ['TINFOIL_ENCLAVE_HOSTS', 'https://inference.tinfoil.sh'],
+    ['CORS_ALLOWED_ORIGINS', '*'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example/'],
+    ['TRUSTED_PROXIES', '10.0.0.1'],
+  ])('%s takes no %s', (name, value) => {
+    expect(() => read({ ...needed, [name]: value })).toThrow(`${name}: "${value}" is not a list of`)
   })
 
   test('an empty variable counts as unset', () => {
@@ -159,10 +185,10 @@ describe('secrets', () => {
   })
 
   test('a secret on the command line is warned of', () => {
-    expect(dev({}, ['--tinfoil-api-key', marked]).warnings).toEqual([
+    expect(dev({ ALLOW_PLAINTEXT: 'false' }, ['--tinfoil-api-key', marked]).warnings).toEqual([
       '--tinfoil-api-key shows a secret to whoever lists processes: use TINFOIL_API_KEY or TINFOIL_API_KEY_FILE',
     ])
-    expect(dev({ TINFOIL_API_KEY: marked }, ['--data-key-file=/hex']).warnings).toEqual([])
+    expect(dev({ TINFOIL_API_KEY: marked, ALLOW_PLAINTEXT: 'false' }, ['--data-key-file=/hex']).warnings).toEqual([])
   })
 
   test('no value of a secret can be seen in the config', () => {
@@ -259,6 +285,6 @@ describe('what is judged', () => {
     const warning = 'Neither ISSUER nor AUDIENCES is set: any token of the key set passes, whoever it was meant for'
     expect(read(open).warnings).toEqual([warning])
     expect(read({ ...open, AUDIENCES: 'chat' }).warnings).toEqual([])
-    expect(dev(open).warnings).toEqual([])
+    expect(dev({ ...open, ALLOW_PLAINTEXT: 'false' }).warnings).toEqual([])
   })
 })

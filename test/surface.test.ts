@@ -3,7 +3,7 @@ import { countingUpstream } from './kit/counting.ts'
 import { type Kit, startGateway } from './kit/gateway.ts'
 
 /** Every route that answers without a token. A new line here is a decision: nothing else is open. */
-const PUBLIC = ['GET /.well-known/hpke-keys', 'GET /health', 'GET /readyz']
+const PUBLIC = ['GET /.well-known/hpke-keys', 'GET /attestation', 'GET /health', 'GET /readyz']
 
 const upstream = countingUpstream()
 let kit: Kit

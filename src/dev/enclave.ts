@@ -67,6 +67,8 @@ function routes(options: StandInOptions, publicKey: () => Uint8Array) {
     switch (`${method} ${pathname}`) {
       case `GET ${KEYS_PATH}`:
         return new Response(marshalKeyConfiguration(publicKey()), { headers: { 'content-type': KEYS_MEDIA_TYPE } })
+      case 'GET /attestation':
+        return Response.json(simulatedBundle(publicKey()))
       case 'GET /v1/models':
         return Response.json({ object: 'list', data: MODELS.map(listed) })
       case 'POST /v1/chat/completions':
@@ -74,6 +76,20 @@ function routes(options: StandInOptions, publicKey: () => Uint8Array) {
       default:
         return refused(404, `Nothing at ${method} ${pathname}.`)
     }
+  }
+}
+
+/** A bundle in the shape of a real one that says what it is, in every field a verifier reads first. */
+function simulatedBundle(publicKey: Uint8Array) {
+  const format = 'urn:sealgate:simulated:nothing-is-attested'
+  return {
+    simulated: true,
+    domain: 'stand-in.invalid',
+    enclaveAttestationReport: { format, body: Buffer.from(publicKey).toString('base64') },
+    digest: '0'.repeat(64),
+    sigstoreBundle: {},
+    vcek: '',
+    enclaveCert: '',
   }
 }
 

@@ -3,7 +3,10 @@ import type { Config } from '../settings.ts'
 import { standInEnclave } from './enclave.ts'
 import { devIssuer } from './issuer.ts'
 
-type Given = Pick<Config, 'JWKS_URL' | 'ISSUER' | 'AUDIENCES' | 'TINFOIL_API_KEY' | 'TINFOIL_BASE_URL'>
+type Given = Pick<
+  Config,
+  'JWKS_URL' | 'ISSUER' | 'AUDIENCES' | 'TINFOIL_API_KEY' | 'TINFOIL_BASE_URL' | 'TINFOIL_ATC_URL'
+>
 
 /** What dev mode puts in the place of all that an operator would have to sign up for. */
 export interface DevMode {
@@ -28,6 +31,7 @@ export async function devMode(given: Given): Promise<DevMode> {
       AUDIENCES,
       TINFOIL_API_KEY: key,
       TINFOIL_BASE_URL: enclave?.url ?? given.TINFOIL_BASE_URL,
+      TINFOIL_ATC_URL: enclave?.url ?? given.TINFOIL_ATC_URL,
     },
     banner: async url => {
       const token = await issuer?.token({ issuer: ISSUER, audience: AUDIENCES[0] ?? NAME })

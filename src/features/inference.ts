@@ -1,6 +1,8 @@
 import { Elysia } from 'elysia'
 import type { access } from '../gate/access.ts'
 import type { limited } from '../gate/limited.ts'
+import { KEYS_MEDIA_TYPE, KEYS_PATH } from '../protocol/ehbp.ts'
+import { INFERENCE } from '../protocol/routes.ts'
 import type { Forward } from '../upstream/forward.ts'
 
 interface Deps {
@@ -9,23 +11,28 @@ interface Deps {
   forward: Forward
   /** The enclave's HPKE key configuration. */
   hpkeKeys: () => Promise<Uint8Array>
+  /** The enclave's attestation bundle. */
+  bundle: () => Promise<Uint8Array>
 }
 
-/** The inference routes: what a signed-in user may ask of the models. */
-export const inference = ({ access, limited, forward, hpkeKeys }: Deps) =>
-  new Elysia({ name: 'inference' })
+/** The inference routes, and the public ones that a client asks before it seals. */
+export const inference = ({ access, limited, forward, hpkeKeys, bundle }: Deps) => {
+  const rooms = new Elysia({ name: 'inference' })
     .use(access)
     .use(limited)
-    .get('/v1/models', ({ request, exchange }) => forward(request, exchange), { access: 'inference', limited: true })
-    // Elysia would answer HEAD by reading a GET's answer to its end.
-    .head('/v1/models', ({ request, exchange }) => forward(request, exchange), { access: 'inference', limited: true })
-    .post('/v1/chat/completions', ({ request, exchange }) => forward(request, exchange), {
+    // Clients compare this media type by string equality, and so it stands alone.
+    .get(KEYS_PATH, async () => relayed(await hpkeKeys(), KEYS_MEDIA_TYPE))
+    .get('/attestation', async () => relayed(await bundle(), 'application/json'), { limited: 'address' })
+  // HEAD has a row of its own: Elysia would answer it by reading a GET's answer to its end.
+  for (const { method, path } of INFERENCE)
+    rooms.route(method, path, ({ request, exchange }) => forward(request, exchange), {
       access: 'inference',
-      limited: true,
+      limited: 'caller',
       parse: 'none',
     })
-    // Clients compare this media type by string equality, and so it stands alone.
-    .get('/.well-known/hpke-keys', async () => {
-      const headers = { 'content-type': 'application/ohttp-keys', 'cache-control': 'no-store' }
-      return new Response(new Uint8Array(await hpkeKeys()), { headers })
-    })
+  return rooms
+}
+
+function relayed(bytes: Uint8Array, mediaType: string): Response {
+  return new Response(new Uint8Array(bytes), { headers: { 'content-type': mediaType, 'cache-control': 'no-store' } })
+}

@@ -1,27 +1,36 @@
 import { Elysia } from 'elysia'
+import { neighbourhood } from '../protocol/addresses.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { addressOwnerOf } from '../protocol/principal.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Limiter, Verdict } from './limiter.ts'
 
 interface Deps {
-  /** Absent when the limit is off. */
-  limiter: Limiter | undefined
-  /** Requests a minute, as the headers tell it. */
-  rpm: number
+  /** Counts requests by caller; absent when that limit is off. */
+  callers: Limiter | undefined
+  /** Counts requests by address. */
+  addresses: Limiter
+  identityKey: Uint8Array
   exchangeOf: (request: Request) => Exchange
 }
 
-/** Declares on a route that each request takes a token from its caller's bucket: `limited: true`, beside `access`. */
-export const limited = ({ limiter, rpm, exchangeOf }: Deps) =>
+/**
+ * Declares on a route that each request takes a token from a bucket: `limited: 'caller'` from its caller's, beside
+ * `access`; `limited: 'address'` from the one that its address has for that route.
+ */
+export const limited = ({ callers, addresses, identityKey, exchangeOf }: Deps) =>
   new Elysia({ name: 'limited' }).macro({
-    limited: (_: true) => ({
-      beforeHandle: async ({ request }: { request: Request }) => {
+    limited: (by: 'caller' | 'address') => ({
+      beforeHandle: async ({ request, route }: { request: Request; route: string }) => {
+        const limiter = by === 'caller' ? callers : addresses
         if (!limiter) return
         const exchange = exchangeOf(request)
-        if (!exchange.principal) throw new TypeError('a limited route declares no access')
-        const verdict = await limiter.take(exchange.principal.owner)
-        Object.assign(exchange.headers, limitHeaders(verdict, rpm))
-        if (!verdict.allowed) throw rateLimited(verdict.retryMs, rpm)
+        const { address, principal } = exchange
+        if (by === 'caller' && !principal) throw new TypeError('a limited route declares no access')
+        const owner = principal?.owner ?? addressOwnerOf(identityKey, route, neighbourhood(address))
+        const verdict = await limiter.take(owner)
+        Object.assign(exchange.headers, limitHeaders(verdict, limiter.rpm))
+        if (!verdict.allowed) throw rateLimited(verdict.retryMs, limiter.rpm)
       },
     }),
   })

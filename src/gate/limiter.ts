@@ -24,6 +24,8 @@ export interface Verdict {
 
 /** A rate limit per owner that outlives the process and is shared by all that use the database. */
 export interface Limiter {
+  /** Requests a minute. */
+  readonly rpm: number
   take(owner: string): Promise<Verdict>
   /** Forgets the rows of buckets that are full again. */
   sweep(): Promise<void>
@@ -59,6 +61,7 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
   }
 
   return {
+    rpm,
     take: async owner => {
       let at = 0
       const [row] = await store.ask(() => {

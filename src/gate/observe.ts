@@ -1,3 +1,4 @@
+import { clientAddress, networkMatcher } from '../protocol/addresses.ts'
 import { type BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { requestIdFrom } from '../protocol/ids.ts'
 import { faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
@@ -9,21 +10,27 @@ interface Deps {
   now: () => number
   /** Seconds after which an idle keep-alive connection is closed. */
   idleSeconds: number
+  /** Networks of the proxies whose `X-Forwarded-For` is believed. */
+  proxies: readonly string[]
 }
 
 /** As much of Bun's server as an exchange needs. */
 export interface Connections {
   timeout(request: Request, seconds: number): void
+  requestIP(request: Request): { address: string } | null
 }
 
 type Fetch = (request: Request) => Response | Promise<Response>
 
 /** Opens an exchange for each request, marks its answer, and writes its line at the headers and at the last byte. */
-export function observe({ log, now, idleSeconds }: Deps) {
+export function observe({ log, now, idleSeconds, proxies }: Deps) {
+  const isProxy = networkMatcher(proxies)
   const exchanges = new WeakMap<Request, Exchange>()
 
   function open(request: Request, connections: Connections | undefined): Exchange {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
+    const peer = connections?.requestIP(request)?.address
+    if (peer) exchange.address = clientAddress(peer, request.headers.get('x-forwarded-for'), isProxy)
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
       release(request, connections)

@@ -1,10 +1,11 @@
 import { Elysia, NotFoundError } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
 import { Problem } from '../protocol/problem.ts'
+import { methodsAt, type Route } from './routing.ts'
 
 interface Deps {
   exchangeOf: (request: Request) => Exchange
-  routes: readonly { method: string; path: string }[]
+  routes: readonly Route[]
 }
 
 /** The only place where something thrown becomes an answer. */
@@ -34,20 +35,11 @@ export function answer(thrown: unknown, exchange: Exchange): Response {
 }
 
 /** 405 with `Allow` where another method has a route (RFC 9110 section 15.5.6), else 404. */
-function unrouted(request: Request, path: string, routes: Deps['routes']): Problem {
-  const methods = routes.filter(route => matches(route.path, path)).map(route => route.method)
+function unrouted(request: Request, path: string, routes: readonly Route[]): Problem {
+  const methods = methodsAt(path, routes)
   if (methods.length === 0) return new Problem('not_found', 'No such route.')
-  const allow = [...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].sort().join(', ')
+  const allow = methods.join(', ')
   return new Problem('method_not_allowed', `This route does not take ${request.method}: it takes ${allow}.`, {
     headers: { allow },
   })
-}
-
-function matches(template: string, path: string): boolean {
-  const wanted = template.split('/')
-  const given = path.split('/')
-  return (
-    wanted.length === given.length &&
-    wanted.every((part, i) => part === given[i] || (part.startsWith(':') && given[i] !== ''))
-  )
 }

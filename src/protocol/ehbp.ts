@@ -65,6 +65,24 @@ export function encodeFrame(payload: Uint8Array): Uint8Array<ArrayBuffer> {
   return frame
 }
 
+const MIN_SEALED_FRAME = 17 // one byte and the AEAD's tag
+const MAX_SEALED_FRAME = 64 * 1024 * 1024 + 20
+const MAX_EMPTY_FRAMES = 16
+
+/**
+ * What the first bytes of a body are: the beginning of a sealed frame, something else, or too few to tell. At most 16
+ * empty frames may stand before the first. Open text never passes: `{"mo` read as a length is two gigabytes.
+ */
+export function sniffFrame(head: Uint8Array): 'frame' | 'other' | 'unsettled' {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
+  for (let at = 0; at <= MAX_EMPTY_FRAMES * 4; at += 4) {
+    if (head.byteLength < at + 4) return 'unsettled'
+    const length = view.getUint32(at)
+    if (length > 0) return length >= MIN_SEALED_FRAME && length <= MAX_SEALED_FRAME ? 'frame' : 'other'
+  }
+  return 'other'
+}
+
 /** Reads frames from bytes that arrive split anywhere. After it threw it is of no further use. */
 export class FrameReader {
   readonly #header = new Uint8Array(4)

@@ -27,12 +27,16 @@ export class Exchange {
   target = { path: '/', query: '' }
   route: Route | undefined
   principal: Principal | undefined
+  /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
+  address = 'unknown'
   /** What went wrong, if anything, where the status alone does not say it. */
   code: ProblemCode | undefined
   /** The error behind a refusal, for the log to name. */
   cause: unknown
   /** Headers that moments along the path add to the answer, whatever it will be. */
   readonly headers: Record<string, string> = {}
+  /** Whether a connection to the upstream was there for it. */
+  reached = false
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
   streaming = false
   /** Lifts the server's idle time-out from this connection until the answer has ended. */

@@ -1,7 +1,17 @@
+import { createHmac } from 'node:crypto'
+
 // Each of these is meant for the far end. Naming one in `Connection` does not make it a hop's own: RFC 9110 section
 // 7.6.1 forbids that, and obeying it would let whoever adds a header take the seal's key off a sealed body.
 /** Headers that go up from the client as they came. Whatever is not named stays here. */
-const UP = ['accept', 'content-type', 'ehbp-encapsulated-key'] as const
+const UP = [
+  'accept',
+  'content-type',
+  'ehbp-encapsulated-key',
+  'x-tinfoil-events',
+  'x-tinfoil-model',
+  'x-tinfoil-cache-prefix',
+  'x-tinfoil-seal',
+] as const
 
 /** Headers that come down from the upstream as they came. */
 const DOWN = [
@@ -13,7 +23,26 @@ const DOWN = [
   'retry-after',
   'retry-after-ms',
   'x-should-retry',
+  'x-tinfoil-seal',
+  'tinfoil-enclave',
+  'tinfoil-pt',
 ] as const
+
+/** Headers of ours that a page of another origin may read, beside those that come down. */
+const OURS = [
+  'x-protocol-version',
+  'x-request-id',
+  'x-upstream-request-id',
+  'x-sealgate-body',
+  'x-sealgate-backend',
+  'www-authenticate',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+] as const
+
+/** Every answer header that a page of another origin may read: a feature that adds one adds it here. */
+export const EXPOSED: readonly string[] = [...DOWN, ...OURS]
 
 /** Headers of every forwarded answer: nothing between us and the client may store, change or hold it back. */
 const UNTOUCHED = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' }
@@ -35,5 +64,15 @@ export function downHeaders(from: Readonly<Record<string, string | string[] | un
     const value = from[name]
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
   }
+  const requestId = from['x-request-id']
+  if (typeof requestId === 'string') headers['x-upstream-request-id'] = requestId
   return headers
+}
+
+/**
+ * An `Idempotency-Key` as the upstream may see it. All callers share our key there, so the caller goes into it: two who
+ * chose the same one never meet.
+ */
+export function idempotencyKeyOf(identityKey: Uint8Array, owner: string, value: string): string {
+  return createHmac('sha256', identityKey).update(owner).update('\0').update(value).digest('base64url')
 }

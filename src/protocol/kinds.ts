@@ -1,3 +1,7 @@
+import { isNetwork } from './addresses.ts'
+import { isHostPattern } from './enclave-url.ts'
+import { isOriginPattern } from './origins.ts'
+
 /**
  * What the text of a setting may be, and what it becomes. `read` gives `undefined` for any text it does not
  * understand and never quotes it, so that a kind serves secrets as well.
@@ -49,6 +53,24 @@ export const list: Kind<readonly string[]> = {
     return entries.includes('') ? undefined : Object.freeze(entries)
   },
 }
+
+/** A list whose every entry passes a test. */
+const listOf = (expects: string, isEntry: (entry: string) => boolean): Kind<readonly string[]> => ({
+  expects: `a list of ${expects} between commas`,
+  read: text => {
+    const entries = list.read(text)
+    return entries?.every(isEntry) ? entries : undefined
+  },
+})
+
+/** Host names in which `*` may stand left of the last two labels. */
+export const hostPatterns = listOf('host names, with * only left of the last two labels,', isHostPattern)
+
+/** Web origins, or the direct subdomains of one. */
+export const origins = listOf('origins like https://app.example.com or https://*.example.com', isOriginPattern)
+
+/** Networks in CIDR notation. */
+export const networks = listOf('networks like 10.0.0.0/8', isNetwork)
 
 /** A host name or an IP address (IPv6 without brackets), with no port. */
 export const host: Kind<string> = {

@@ -25,3 +25,11 @@ export function ownerOf(identityKey: Uint8Array, issuer: string | null, subject:
     .digest('hex')
   return `j_${mac.slice(0, 32)}`
 }
+
+/** The owner of what is counted by address and not by caller: keyed, so that no address stands in the database. */
+export function addressOwnerOf(identityKey: Uint8Array, route: string, address: string): string {
+  const mac = createHmac('sha256', identityKey)
+    .update(JSON.stringify(['address', route, address]))
+    .digest('hex')
+  return `a_${mac.slice(0, 32)}`
+}

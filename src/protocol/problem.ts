@@ -4,6 +4,8 @@
  */
 const PROBLEMS = {
   malformed_target: { status: 400, type: 'invalid_request_error' },
+  sealed_body_required: { status: 400, type: 'invalid_request_error' },
+  enclave_not_allowed: { status: 400, type: 'invalid_request_error' },
   malformed_host: { status: 400, type: 'invalid_request_error' },
   malformed_length: { status: 400, type: 'invalid_request_error' },
   token_missing: { status: 401, type: 'authentication_error' },
@@ -18,12 +20,14 @@ const PROBLEMS = {
   not_found: { status: 404, type: 'invalid_request_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   request_stalled: { status: 408, type: 'invalid_request_error' },
+  replayed_request: { status: 409, type: 'invalid_request_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
   client_gone: { status: 499, type: 'invalid_request_error' },
   internal: { status: 500, type: 'server_error' },
   upstream_unreachable: { status: 502, type: 'server_error' },
   upstream_malformed: { status: 502, type: 'server_error' },
   upstream_credentials: { status: 502, type: 'server_error' },
+  enclave_downgrade: { status: 502, type: 'server_error' },
   keys_unavailable: { status: 503, type: 'server_error' },
   database_unavailable: { status: 503, type: 'server_error' },
   not_ready: { status: 503, type: 'server_error' },

@@ -14,7 +14,7 @@ export function tinfoil(baseUrl: string, key: Secret): Backend {
   return { name: 'tinfoil', base: new URL(baseUrl), key }
 }
 
-/** The path of a backend's resource, its base's prefix kept. */
-export function pathAt({ base }: Backend, path: string): string {
-  return base.pathname.replace(/\/+$/, '') + path
+/** The path of a resource below a base URL, the base's prefix kept. */
+export function pathAt({ pathname }: URL, path: string): string {
+  return pathname.replace(/\/+$/, '') + path
 }

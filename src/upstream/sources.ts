@@ -3,6 +3,7 @@ import { type Backend, pathAt } from './backends.ts'
 import type { Call } from './call.ts'
 
 const KEY_SET = { accept: 'application/json', withinMs: 10_000, maxBytes: 1_048_576 }
+const BUNDLE = { accept: 'application/json', withinMs: 10_000, maxBytes: 1_048_576 }
 const HPKE_KEYS = { accept: 'application/ohttp-keys', withinMs: 10_000, maxBytes: 4096 }
 
 interface Issuer {
@@ -28,8 +29,13 @@ export function keySetSource({ call, jwksUrl, issuer }: Issuer): () => Promise<u
 /** Fetches a backend's HPKE key configuration, without our key: it is public, and not authenticated. */
 export function hpkeKeysSource(call: Call, backend: Backend): () => Promise<Uint8Array> {
   const url = new URL(backend.base)
-  url.pathname = pathAt(backend, '/.well-known/hpke-keys')
+  url.pathname = pathAt(url, '/.well-known/hpke-keys')
   return () => call({ ...HPKE_KEYS, url: url.href })
+}
+
+/** Fetches the attestation bundle that clients verify for themselves; it needs no key and proves nothing by our hand. */
+export function attestationSource(call: Call, atcUrl: string): () => Promise<Uint8Array> {
+  return () => call({ ...BUNDLE, url: `${atcUrl}/attestation` })
 }
 
 /** The parser's own words quote what it reads, and are dropped. */

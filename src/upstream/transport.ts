@@ -1,7 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Problem } from '../protocol/problem.ts'
-import { type Body, upload } from './upload.ts'
+import { alarm } from './alarm.ts'
+import { type Body, requestStalled } from './body.ts'
+import { upload } from './upload.ts'
 
 /** A request on its way to an upstream. */
 export interface Outgoing {
@@ -10,7 +12,9 @@ export interface Outgoing {
   /** Path and query, exactly as they go on the wire. */
   readonly path: string
   readonly headers: Record<string, string>
-  readonly body: Body
+  readonly body: Body | null
+  /** Called once a connection is there. */
+  readonly reached: () => void
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal
 }
@@ -56,7 +60,11 @@ export function transport(patience: Patience): Transport {
 }
 
 /** Watches over one request until its answer's headers are there: every way it can fail, each with its own words. */
-function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Patience): Promise<IncomingMessage> {
+function attend(
+  request: ClientRequest,
+  { body, signal, reached }: Outgoing,
+  patience: Patience,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     let answer: IncomingMessage | undefined
     let interim = 0
@@ -75,16 +83,17 @@ function attend(request: ClientRequest, { body, signal }: Outgoing, patience: Pa
       signal.removeEventListener('abort', leave)
     }
     const leave = () => fail(new Problem('client_gone', 'The client left before the answer.'))
-    // What is left of the body would hold the connection (RFC 9110 section 15.5.9).
-    const stalled = () =>
-      fail(new Problem('request_stalled', 'The request body stopped coming.', { headers: { connection: 'close' } }))
+    const stalled = () => fail(requestStalled())
     const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
 
     signal.addEventListener('abort', leave)
     request.on('socket', socket => {
-      if (!socket.connecting) return
+      if (!socket.connecting) return reached()
       connecting.in(patience.connectMs, late('accept the connection'))
-      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connecting.off)
+      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
+        connecting.off()
+        reached()
+      })
     })
     request.on('information', () => {
       if (++interim > MOST_INTERIM) fail(malformed())
@@ -121,17 +130,4 @@ function unusable(cause?: NodeJS.ErrnoException): Problem {
 
 function malformed(cause?: Error): Problem {
   return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.', { cause })
-}
-
-/** One timer, set anew by each `in`. */
-function alarm() {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const off = () => clearTimeout(timer)
-  return {
-    off,
-    in: (ms: number, ring: () => void) => {
-      off()
-      timer = setTimeout(ring, ms)
-    },
-  }
 }

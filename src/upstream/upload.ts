@@ -1,4 +1,5 @@
 import type { ClientRequest } from 'node:http'
+import type { Body } from './body.ts'
 
 interface Watch {
   /** Called before each wait for the client's next bytes. */
@@ -11,46 +12,38 @@ interface Watch {
   broken: () => void
 }
 
-/** A request's body: as it arrives; or, where it is small, to be taken whole; or none. */
-export type Body = ReadableStream<Uint8Array> | (() => Promise<Uint8Array>) | null
-
-// Taken whole, a small body costs 35 µs of CPU less than as a stream.
-const SMALL_BYTES = 65_536
-
-/** The body of a client's request; one that tells a small length is taken whole. */
-export function bodyOf(client: Request): Body {
-  const length = client.headers.get('content-length')
-  return client.body && length !== null && Number(length) <= SMALL_BYTES ? () => client.bytes() : client.body
-}
-
-/** Copies the client's body to the upstream as it arrives, no faster than the upstream reads. Never throws. */
-export async function upload(body: Body, request: ClientRequest, watch: Watch): Promise<void> {
-  try {
-    if (typeof body === 'function') {
-      watch.waiting()
-      request.write(await body())
-    } else if (body && !(await copied(body, request, watch))) return
-  } catch {
-    return watch.broken()
+/** Hands the client's body to the upstream as it arrives, no faster than the upstream reads. Never throws. */
+export async function upload(body: Body | null, request: ClientRequest, watch: Watch): Promise<void> {
+  if (body && !body.rest) request.write(body.head)
+  if (body?.rest) {
+    const { head, rest } = body
+    request.once('close', () => rest.cancel().catch(ignored))
+    const copied = await copy(head, rest, request, watch).catch(watch.broken)
+    if (!copied) return
   }
   request.end()
   watch.sent()
 }
 
 /** Whether the whole body was handed over; not if the request ended first. */
-async function copied(body: ReadableStream<Uint8Array>, request: ClientRequest, watch: Watch): Promise<boolean> {
-  const reader = body.getReader()
-  request.once('close', () => reader.cancel().catch(ignored))
-  for (;;) {
+async function copy(
+  head: Uint8Array,
+  rest: NonNullable<Body['rest']>,
+  request: ClientRequest,
+  watch: Watch,
+): Promise<boolean> {
+  for (let next: Uint8Array | undefined = head; next; ) {
+    if (!request.write(next)) {
+      watch.blocked()
+      await drained(request)
+      if (request.destroyed) return false
+    }
     watch.waiting()
-    const { done, value } = await reader.read()
+    const { value } = await rest.read()
     if (request.destroyed) return false
-    if (done) return true
-    if (request.write(value)) continue
-    watch.blocked()
-    await drained(request)
-    if (request.destroyed) return false
+    next = value
   }
+  return true
 }
 
 function drained(request: ClientRequest): Promise<void> {

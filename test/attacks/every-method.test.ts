@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test'
+import { INFERENCE } from '../../src/protocol/routes.ts'
 import { HOST, hurl, target } from '../kit/attack.ts'
 import { eventually } from '../kit/stage.ts'
 
@@ -11,8 +12,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/health': ['GET', 'HEAD'],
   '/readyz': ['GET', 'HEAD'],
   '/.well-known/hpke-keys': ['GET', 'HEAD'],
+  '/attestation': ['GET', 'HEAD'],
   '/v1/models': ['GET', 'HEAD'],
-  '/v1/chat/completions': ['POST'],
+  ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
 

@@ -58,6 +58,7 @@ async function run(name: string, env: Record<string, string> = {}) {
     ISSUER,
     AUDIENCES: `${MARK}-audience`,
     LOG_LEVEL: 'debug',
+    ALLOW_PLAINTEXT: 'true',
     PORT: '0',
     DATABASE_URL: `sqlite:${name}.db`,
   }
@@ -102,7 +103,6 @@ const marked = (signed = authorization) => ({
   referer: `https://${MARK}.test/`,
   origin: `https://${MARK}.test`,
   'x-forwarded-for': MARK,
-  'ehbp-encapsulated-key': MARK,
   [`x-${MARK}`]: MARK,
 })
 const ask = (line: string, headers: Record<string, string> = marked(), body = '') =>

@@ -8,7 +8,7 @@ import { openStore } from '../../src/store/open.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
-import { type Patience, transport } from '../../src/upstream/transport.ts'
+import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
@@ -25,6 +25,18 @@ export interface KitOptions {
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
   idleSeconds?: number
+  /** Patterns of the hosts a client may name as its enclave. */
+  enclaveHosts?: readonly string[]
+  /** Whether bodies may go up unsealed; they may unless told. */
+  plaintext?: boolean
+  /** Networks of trusted proxies. */
+  proxies?: readonly string[]
+  /** Where attestation bundles come from; the upstream unless told. */
+  atcUrl?: string
+  /** What carries requests upstream, in place of the real transport. */
+  send?: Transport
+  /** Origins whose pages may call. */
+  origins?: readonly string[]
   /** Where the key set is fetched; an issuer of the kit's own unless given. */
   jwksUrl?: string
   /** How documents of others are fetched; as main does unless given. */
@@ -67,11 +79,16 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     keySet: set,
     expected: options.expected ?? { issuer: ISSUER, audiences: [AUDIENCE] },
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
-    rpm,
     backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
+    enclaveHosts: options.enclaveHosts ?? ['inference.tinfoil.sh'],
+    plaintext: options.plaintext ?? true,
+    origins: options.origins ?? [],
     call,
-    send: transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
+    stallMs: patience.bodyMs ?? 60_000,
+    send: options.send ?? transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
     idleSeconds,
+    proxies: options.proxies ?? [],
+    atcUrl: options.atcUrl ?? upstream,
   })
   const server = Bun.serve({
     hostname: '127.0.0.1',

@@ -6,10 +6,11 @@ import { transport } from '../../src/upstream/transport.ts'
 // has, and prints what came of each.
 const url = process.argv[2] ?? ''
 const origin = new URL(url)
+const reached = () => undefined
 const patience = { connectMs: 3000, bodyMs: 3000, headerMs: 3000 }
 const { signal } = new AbortController()
 const outcomes = [
-  await transport(patience)({ origin, method: 'GET', path: '/', headers: {}, body: null, signal }).then(
+  await transport(patience)({ origin, method: 'GET', path: '/', headers: {}, body: null, reached, signal }).then(
     answer => answer.statusCode,
     codeOf,
   ),

@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'bun:test'
+import { createHmac } from 'node:crypto'
 import { assert, constantFrom, dictionary, oneof, property, string } from 'fast-check'
-import { downHeaders, upHeaders } from '../../src/protocol/headers.ts'
+import { downHeaders, idempotencyKeyOf, upHeaders } from '../../src/protocol/headers.ts'
 
-const UP = ['accept', 'content-type', 'ehbp-encapsulated-key']
+const UP = [
+  'accept',
+  'content-type',
+  'ehbp-encapsulated-key',
+  'x-tinfoil-events',
+  'x-tinfoil-model',
+  'x-tinfoil-cache-prefix',
+  'x-tinfoil-seal',
+]
 const DOWN = [
   'content-type',
   'content-length',
@@ -12,6 +21,9 @@ const DOWN = [
   'retry-after',
   'retry-after-ms',
   'x-should-retry',
+  'x-tinfoil-seal',
+  'tinfoil-enclave',
+  'tinfoil-pt',
 ]
 const OURS = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' }
 
@@ -40,6 +52,10 @@ const NEVER_UP = [
   'x-forwarded-proto',
   'x-real-ip',
   'x-request-id',
+  'x-tinfoil-enclave-url',
+  'x-tinfoil-request-usage-metrics',
+  'x-tinfoil-tool-secret',
+  'idempotency-key',
 ]
 const NEVER_DOWN = [
   'access-control-allow-credentials',
@@ -63,16 +79,18 @@ const NEVER_DOWN = [
   'x-powered-by',
   'x-protocol-version',
   'x-ratelimit-limit-requests',
-  'x-request-id',
+  'x-tinfoil-usage-metrics',
 ]
 
 const value = string({ unit: constantFrom(...'abc ,;=/"'), minLength: 1, maxLength: 6 }).filter(
   text => text.trim() === text,
 )
+// Comes down too, under another name.
+const isRenamed = (name: string) => name === 'x-request-id'
 const name = oneof(
   constantFrom(...UP, ...DOWN, ...NEVER_UP, ...NEVER_DOWN),
   string({ unit: constantFrom(...'abcdeh-xp'), minLength: 1, maxLength: 8 }),
-)
+).filter(name => !isRenamed(name))
 
 describe('on the way up', () => {
   test('only what is on the list passes, and it passes unchanged', async () => {
@@ -116,6 +134,10 @@ describe('on the way down', () => {
     expect(downHeaders({ [name]: ['x', 'y'] })).toEqual(OURS)
   })
 
+  test("the upstream's request id comes down under a name of its own", () => {
+    expect(downHeaders({ 'x-request-id': 'theirs' })).toEqual({ ...OURS, 'x-upstream-request-id': 'theirs' })
+  })
+
   test('the upstream has no say on caching or buffering', () => {
     const said = { 'cache-control': 'public, max-age=60', 'x-accel-buffering': 'yes', expires: 'never', etag: '"1"' }
     expect(downHeaders(said)).toEqual(OURS)
@@ -124,5 +146,16 @@ describe('on the way down', () => {
   test('one answer’s headers do not leak into the next', () => {
     downHeaders({})['x-mark'] = 'one'
     expect(downHeaders({})).toEqual(OURS)
+  })
+})
+
+describe('an idempotency key', () => {
+  const key = new Uint8Array(32).fill(1)
+
+  test('goes up as the HMAC of caller and value, so that two callers who chose the same one never meet', () => {
+    const mac = createHmac('sha256', key).update('j_a\0one').digest('base64url')
+    expect(idempotencyKeyOf(key, 'j_a', 'one')).toBe(mac)
+    expect(idempotencyKeyOf(key, 'j_b', 'one')).not.toBe(mac)
+    expect(idempotencyKeyOf(key, 'j_a', 'two')).not.toBe(mac)
   })
 })

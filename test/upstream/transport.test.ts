@@ -251,7 +251,8 @@ test('a client that left before it was forwarded is not forwarded', async () => 
   const { upstream } = await set(OK)
   const send = transport({ connectMs: 1000, bodyMs: 1000, headerMs: 1000 })
   const origin = new URL(upstream.url)
-  const gone = { origin, method: 'GET', path: '/', headers: {}, body: null, signal: AbortSignal.abort() }
+  const reached = () => undefined
+  const gone = { origin, method: 'GET', path: '/', headers: {}, body: null, reached, signal: AbortSignal.abort() }
   expect(await send(gone).catch(error => error)).toMatchObject({ code: 'client_gone' })
   await Bun.sleep(50)
   expect(upstream.wires.map(({ text }) => text).join('')).toBe('')

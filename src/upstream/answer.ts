@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http'
+import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
+import type { Exchange } from '../protocol/exchange.ts'
+import { downHeaders } from '../protocol/headers.ts'
+import { Problem } from '../protocol/problem.ts'
+import { tapped } from './stream.ts'
+
+interface Deps {
+  request: Request
+  exchange: Exchange
+  now: () => number
+  /** Whether the request's body was sealed, so that an open answer would be a downgrade. */
+  sealed: boolean
+  backend: string
+}
+
+/**
+ * The upstream's answer as the client gets it: status and body as they came, headers by the list.
+ * @throws Problem `upstream_malformed`, or `enclave_downgrade` for an open success to a sealed request.
+ */
+export function relay(answer: IncomingMessage, { request, exchange, now, sealed, backend }: Deps): Response {
+  const status = answer.statusCode ?? 0
+  const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
+  const refusal = refusalOf(answer, { status, hasBody, sealed })
+  if (refusal) {
+    answer.destroy()
+    throw refusal
+  }
+  const headers = downHeaders(answer.headers)
+  headers['x-sealgate-body'] = sealed ? 'sealed' : 'plaintext'
+  headers['x-sealgate-backend'] = backend
+  // 401, 402 and 403 speak of our key, not of the caller's token. The body stays: it may be sealed to the caller.
+  const ours = status === 401 || status === 402 || status === 403
+  if (ours) {
+    exchange.code = 'upstream_credentials'
+    headers['x-should-retry'] = 'false'
+  }
+  exchange.streaming = hasBody
+  if (!hasBody) answer.resume()
+  // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
+  if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
+  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
+  return new Response(body, { status: ours ? 502 : status, headers })
+}
+
+interface Facts {
+  status: number
+  hasBody: boolean
+  sealed: boolean
+}
+
+function refusalOf(answer: IncomingMessage, { status, hasBody, sealed }: Facts): Problem | undefined {
+  // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
+  if (status < 200 || status > 599 || !isHttp1(answer) || !isFramed(answer) || (hasBody && answer.destroyed))
+    return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')
+  if (sealed && status < 300 && answer.headers[RESPONSE_NONCE_HEADER] === undefined)
+    return new Problem(
+      'enclave_downgrade',
+      'The enclave answered a sealed request in the open: the answer was dropped.',
+      {
+        headers: { 'x-should-retry': 'false' },
+      },
+    )
+  return undefined
+}
+
+/** node:http takes an answer of any version, and frames it by the rules of this one. */
+function isHttp1({ httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.1' || httpVersion === '1.0'
+}
+
+/** node:http reads a body in any transfer coding to the connection's end; only `chunked` tells a cut one from a whole. */
+function isFramed({ headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+}
