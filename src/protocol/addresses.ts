@@ -28,8 +28,9 @@ export function clientAddress(
   forwardedFor: string | null,
   isTrusted: (address: string) => boolean,
 ): string {
+  if (!forwardedFor) return peer
   let address = peer
-  for (const hop of (forwardedFor ?? '').split(',').reverse()) {
+  for (const hop of forwardedFor.split(',').reverse()) {
     if (!isTrusted(address) || !parse(hop.trim())) return address
     address = hop.trim()
   }
