@@ -84,7 +84,7 @@ async function intoStall(framing: 'content-length' | 'chunked', ground: Ground):
       await Bun.sleep(STALL_MS)
       wire.resume()
       received = (await wire.until(head.length + UPLOAD)) - head.length
-      await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nread')
+      await wire.send(`HTTP/1.1 200 OK\r\nEhbp-Response-Nonce: ${'cd'.repeat(32)}\r\nContent-Length: 4\r\n\r\nread`)
     }),
   )
   const gateway = await ground.gateway(behind.url)
@@ -96,11 +96,18 @@ async function intoStall(framing: 'content-length' | 'chunked', ground: Ground):
     'ehbp-encapsulated-key': 'ab'.repeat(32),
     ...(framing === 'chunked' ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(UPLOAD) }),
   })
-  for (let sent = 0; sent < pieces; sent++) await client.send(chunk)
+  for (let sent = 0; sent < pieces; sent++) await client.send(sent === 0 ? asFrame(chunk, framing) : chunk)
   if (framing === 'chunked') await client.send('0\r\n\r\n')
   const answered = (await client.head()).startsWith('HTTP/1.1 200')
   client.leave()
   return figure(`64 MiB (${framing}) to an upstream that stalls`, memory.grown(), answered && received >= UPLOAD)
+}
+
+/** The same piece, its first bytes the length of one sealed frame that is the whole body. */
+function asFrame(chunk: Buffer, framing: 'content-length' | 'chunked'): Buffer {
+  const first = Buffer.from(chunk)
+  first.writeUInt32BE(UPLOAD - 4, framing === 'chunked' ? chunk.indexOf('\r\n') + 2 : 0)
+  return first
 }
 
 /** The caller reads nothing for some seconds, then all. */

@@ -74,6 +74,7 @@ async function lay() {
           PORT: '0',
           DATABASE_URL: 'sqlite::memory:',
           RATE_LIMIT_RPM: '0',
+          ALLOW_PLAINTEXT: 'true',
           ...env,
           TINFOIL_API_KEY: 'tk-prove',
           TINFOIL_BASE_URL: upstream,
