@@ -67,7 +67,8 @@ async function isKeyMismatch(answer: Response): Promise<boolean> {
   if (answer.status !== 422 || type !== PROTOCOL.PROBLEM_JSON_MEDIA_TYPE) return false
   const problem: { type?: unknown } | null = await answer
     .clone()
-    .json()
+    .text()
+    .then(text => JSON.parse(text))
     .catch(() => null)
   return problem?.type === PROTOCOL.KEY_CONFIG_PROBLEM_TYPE
 }
