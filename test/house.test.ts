@@ -28,3 +28,14 @@ test('half of the files have fewer than a hundred lines', () => {
     .sort((a, b) => a - b)
   expect(lines[Math.floor(lines.length / 2)]).toBeLessThan(100)
 })
+
+test('the gateway imports what it ships with, and nothing made for tests: some of that is under other terms', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(src, '..', 'package.json'), 'utf8'))
+  const imported = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .flatMap(name => [...readFileSync(join(src, name), 'utf8').matchAll(/(?:from|import|import\() ?['"`]([^'"`]+)/g)])
+    .map(([, path]) => path?.match(/^(?:@[^/]+\/)?[^/]+/)?.[0] ?? '')
+    .filter(name => !/^(?:\.|node:|bun(?:$|:))/.test(name))
+  expect(imported).toContain('elysia')
+  expect([...new Set(imported)].filter(name => !(name in dependencies))).toEqual([])
+})
