@@ -21,16 +21,16 @@ const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
  */
 export async function openSqlite(path: string): Promise<Store> {
   const file = await atStart(path, () => openFile(path))
+  if (await atStart(path, () => isForeign(file))) {
+    file.close()
+    throw new StoreFault(`The database ${path} belongs to another application: use another DATABASE_URL.`)
+  }
   const version = await atStart(path, () => versionOf(file))
   if (version > MIGRATIONS.length) {
     file.close()
     throw new StoreFault(
       `The database ${path} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
     )
-  }
-  if (version === 0 && (await atStart(path, () => holdsTables(file)))) {
-    file.close()
-    throw new StoreFault(`The database ${path} belongs to another application: use another DATABASE_URL.`)
   }
   if (version > 0) await atStart(path, () => inspect(file))
   const db = drizzle(file) as unknown as Database
@@ -90,8 +90,12 @@ function versionOf(file: SqliteFile): number {
   return row?.version ?? 0
 }
 
-function holdsTables(file: SqliteFile): boolean {
-  return file.query("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1").get() !== null
+/** Whether there are tables, and ours is not among them: one look, for another process may be making them right now. */
+function isForeign(file: SqliteFile): boolean {
+  const look =
+    "SELECT count(*) AS tables, coalesce(sum(name = 'migrations'), 0) AS ours FROM sqlite_master WHERE type = 'table'"
+  const found = file.query<{ tables: number; ours: number }, []>(look).get()
+  return found !== null && found.tables > 0 && found.ours === 0
 }
 
 /** Throws where the file's pages do not fit together: better no start than an answer for some callers only. */

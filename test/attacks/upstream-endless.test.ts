@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { held } from '../kit/memory.ts'
 import type { Reply } from '../kit/raw.ts'
 import { answerBytes, CHAT, CHUNKED, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
 
@@ -7,7 +8,6 @@ afterEach(clear)
 
 const OK = answerBytes('200 OK', {}, 'mine')
 const MEGABYTE = 1_048_576
-
 /** Answers the first connection with these bytes and then with the same ones again and again; the others as they ask. */
 function endless(first: string, again: string, sent = { bytes: 0 }): Reply {
   const block = again.repeat(Math.ceil(65_536 / again.length))
@@ -35,13 +35,13 @@ describe('an upstream without end', () => {
     'to its %s is a 502 or 504, in little memory, and is hung up on',
     async (_, [first, again]) => {
       const { get, upstream } = await set(endless(first, again), { patience: { headerMs: 500 } })
-      const before = process.memoryUsage.rss()
+      const before = held()
       const answer = await get()
       expect(await answer.text()).toMatch(/"code":"upstream_(?:malformed|timeout|unreachable)"/)
       expect(answer.status).toBeOneOf([502, 504])
       const wire = await upstream.first()
       await eventually(() => wire.ended !== 'open', 'the upstream to be hung up on')
-      expect(process.memoryUsage.rss() - before).toBeLessThan(256 * MEGABYTE)
+      expect(held() - before).toBeLessThan(64 * MEGABYTE)
       expect(await (await get()).text()).toBe('mine')
     },
   )
@@ -56,7 +56,7 @@ describe('an upstream without end', () => {
     'to its %s is no end for the client, in little memory',
     async (_, [first, again]) => {
       const { ask, get, upstream } = await set(endless(first, again))
-      const before = process.memoryUsage.rss()
+      const before = held()
       const client = await ask(MODELS)
       await Promise.race([
         client.gone().catch(() => ''),
@@ -68,7 +68,7 @@ describe('an upstream without end', () => {
       client.reset()
       const wire = await upstream.first()
       await eventually(() => wire.ended !== 'open', 'the upstream to be hung up on')
-      expect(process.memoryUsage.rss() - before).toBeLessThan(256 * MEGABYTE)
+      expect(held() - before).toBeLessThan(64 * MEGABYTE)
       expect(await (await get()).text()).toBe('mine')
     },
   )

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { standInEnclave } from '../../src/dev/enclave.ts'
 import { UPSTREAM_KEY } from '../kit/gateway.ts'
+import { held } from '../kit/memory.ts'
 import { type Reply, rawRequest, requestBytes, type Wire } from '../kit/raw.ts'
 import { spyOn } from '../kit/spy.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
@@ -273,7 +274,7 @@ test('a reader that stalls holds the upstream back, not the memory', async () =>
     for (; wire.ended === 'open' && sent < 100e6; sent += block.length) await wire.send(block)
   })
   Bun.gc(true)
-  const before = process.memoryUsage.rss()
+  const before = held()
   const client = await ask(MODELS)
   await client.seen('bbb')
   client.pause()
@@ -282,7 +283,7 @@ test('a reader that stalls holds the upstream back, not the memory', async () =>
   await Bun.sleep(300)
   expect(sent).toBe(stalledAt)
   expect(sent).toBeLessThan(50e6)
-  expect(process.memoryUsage.rss() - before).toBeLessThan(64e6)
+  expect(held() - before).toBeLessThan(64e6)
   expect(await (await get()).text()).toBe('ok')
   client.reset()
   await (await upstream.first()).gone()
