@@ -71,6 +71,7 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
     origins: [],
     proxies: [],
     atcUrl: upstream,
+    docs: false,
     call,
     idleSeconds,
   }).fetch

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { docs } from './features/docs.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { access } from './gate/access.ts'
@@ -62,6 +63,8 @@ export interface Parts {
   proxies: readonly string[]
   /** Where attestation bundles come from. */
   atcUrl: string
+  /** Whether the documentation is served. */
+  docs: boolean
 }
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
@@ -96,6 +99,8 @@ export function gateway(parts: Parts) {
       bundle: bundles.get,
     }),
   )
+
+  if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
   // One spelling a path: no loose trailing slash; and no host short enough to shift the path Elysia routes by.
   const app = new Elysia({ strictPath: true, handler: { standardHostname: false } })

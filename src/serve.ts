@@ -76,6 +76,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     idleSeconds: KEEP_ALIVE_SECONDS,
     proxies: config.TRUSTED_PROXIES ?? [],
     atcUrl: config.TINFOIL_ATC_URL,
+    docs: config.DOCS,
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })

@@ -170,6 +170,12 @@ export const settings = {
     what: 'The least severe lines that are logged: `debug`, `info`, `warn` or `error`.',
     why: 'Operators who look for a fault, or who want fewer lines.',
   },
+  DOCS: {
+    kind: boolean,
+    default: 'true',
+    what: 'Serve the documentation at `/docs`, and as OpenAPI at `/api-docs/openapi.json`.',
+    why: 'Operators who show nobody what there is to call.',
+  },
   DEV_MODE: {
     kind: boolean,
     default: 'false',

@@ -69,6 +69,21 @@ describe('the executable, started in an empty directory', () => {
     expect(gateway.output()).not.toContain('planted')
   })
 
+  test('has the documentation inside', async () => {
+    const gateway = await dev({ cwd: empty('docs') })
+    const paths = [
+      '/docs',
+      '/docs/start.js',
+      '/docs/swagger-ui-bundle.js',
+      '/docs/swagger-ui.css',
+      '/api-docs/openapi.json',
+    ]
+    for (const path of paths) {
+      const answer = await fetch(gateway.url + path)
+      expect([path, answer.status, (await answer.bytes()).length > 50]).toEqual([path, 200, true])
+    }
+  })
+
   test('answers its own healthcheck, and says when nobody answers', async () => {
     const cwd = empty('healthcheck')
     const gateway = await dev({ cwd })

@@ -76,6 +76,7 @@ describe('what is read', () => {
       DRAIN_SECONDS: 30,
       LOG_FORMAT: 'text',
       LOG_LEVEL: 'info',
+      DOCS: true,
       DEV_MODE: false,
     })
   })

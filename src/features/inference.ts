@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import type { access } from '../gate/access.ts'
 import type { limited } from '../gate/limited.ts'
 import { KEYS_MEDIA_TYPE, KEYS_PATH } from '../protocol/ehbp.ts'
+import { attestationDetail, forwardedDetail, hpkeKeysDetail } from '../protocol/inference-docs.ts'
 import { INFERENCE } from '../protocol/routes.ts'
 import type { Forward } from '../upstream/forward.ts'
 
@@ -21,14 +22,18 @@ export const inference = ({ access, limited, forward, hpkeKeys, bundle }: Deps) 
     .use(access)
     .use(limited)
     // Clients compare this media type by string equality, and so it stands alone.
-    .get(KEYS_PATH, async () => relayed(await hpkeKeys(), KEYS_MEDIA_TYPE))
-    .get('/attestation', async () => relayed(await bundle(), 'application/json'), { limited: 'address' })
+    .get(KEYS_PATH, async () => relayed(await hpkeKeys(), KEYS_MEDIA_TYPE), { detail: hpkeKeysDetail() })
+    .get('/attestation', async () => relayed(await bundle(), 'application/json'), {
+      limited: 'address',
+      detail: attestationDetail(),
+    })
   // HEAD has a row of its own: Elysia would answer it by reading a GET's answer to its end.
-  for (const { method, path } of INFERENCE)
-    rooms.route(method, path, ({ request, exchange }) => forward(request, exchange), {
+  for (const route of INFERENCE)
+    rooms.route(route.method, route.path, ({ request, exchange }) => forward(request, exchange), {
       access: 'inference',
       limited: 'caller',
       parse: 'none',
+      detail: forwardedDetail(route),
     })
   return rooms
 }

@@ -1,8 +1,11 @@
 import { Elysia } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
+import { refuses } from '../protocol/openapi.ts'
 import type { Scope } from '../protocol/principal.ts'
-import { Problem } from '../protocol/problem.ts'
+import { PROBLEM_CODES, Problem } from '../protocol/problem.ts'
 import type { Tokens } from './tokens.ts'
+
+const TOKEN_CODES = PROBLEM_CODES.filter(code => code.startsWith('token_'))
 
 interface Deps {
   tokens: Tokens
@@ -13,6 +16,7 @@ interface Deps {
 export const access = ({ tokens, exchangeOf }: Deps) =>
   new Elysia({ name: 'access' }).macro({
     access: (scope: Scope) => ({
+      detail: refuses([...TOKEN_CODES, 'insufficient_scope', 'keys_unavailable'], { security: [{ bearer: [] }] }),
       resolve: async ({ request }: { request: Request }) => {
         const exchange = exchangeOf(request)
         const principal = await tokens(request.headers.get('authorization'))

@@ -1,6 +1,7 @@
 import { Elysia } from 'elysia'
 import { neighbourhood } from '../protocol/addresses.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { refuses } from '../protocol/openapi.ts'
 import { addressOwnerOf } from '../protocol/principal.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Limiter, Verdict } from './limiter.ts'
@@ -21,6 +22,7 @@ interface Deps {
 export const limited = ({ callers, addresses, identityKey, exchangeOf }: Deps) =>
   new Elysia({ name: 'limited' }).macro({
     limited: (by: 'caller' | 'address') => ({
+      detail: refuses(['rate_limited', 'database_unavailable']),
       beforeHandle: async ({ request, route }: { request: Request; route: string }) => {
         const limiter = by === 'caller' ? callers : addresses
         if (!limiter) return

@@ -36,6 +36,15 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS
 
+/** Every code, in the order of the page. */
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[]
+
+/** The HTTP status that goes with a code. */
+export const statusOf = (code: ProblemCode): number => PROBLEMS[code].status
+
+/** The OpenAI error type that goes with a code. */
+export const typeOf = (code: ProblemCode): string => PROBLEMS[code].type
+
 interface Extras {
   /** Headers the answer must carry, for instance `Retry-After`. */
   headers?: Record<string, string>

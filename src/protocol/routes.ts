@@ -1,5 +1,5 @@
 /** A request that an enclave answers. */
-export interface InferenceRoute {
+interface InferenceRoute {
   readonly method: 'GET' | 'HEAD' | 'POST'
   readonly path: `/v1/${string}`
   /** What it is for, as the documentation says it. */
@@ -7,7 +7,7 @@ export interface InferenceRoute {
 }
 
 /** Every inference route, one line each: whatever is not here is a 404. */
-export const INFERENCE: readonly InferenceRoute[] = [
+export const INFERENCE = [
   { method: 'GET', path: '/v1/models', what: 'Models that can be asked.' },
   { method: 'HEAD', path: '/v1/models', what: 'The headers of that list.' },
   { method: 'POST', path: '/v1/chat/completions', what: 'Chat, in one piece or as a stream of events.' },
@@ -19,4 +19,7 @@ export const INFERENCE: readonly InferenceRoute[] = [
   { method: 'POST', path: '/v1/audio/transcriptions', what: 'Speech as text; multipart.' },
   { method: 'POST', path: '/v1/audio/speech', what: 'Text as speech; the answer is binary.' },
   { method: 'POST', path: '/v1/convert/file', what: 'A document as text; multipart.' },
-]
+] as const satisfies readonly InferenceRoute[]
+
+/** A path that an enclave answers. */
+export type InferencePath = (typeof INFERENCE)[number]['path']

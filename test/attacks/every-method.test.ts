@@ -13,6 +13,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/readyz': ['GET', 'HEAD'],
   '/.well-known/hpke-keys': ['GET', 'HEAD'],
   '/attestation': ['GET', 'HEAD'],
+  '/docs': ['GET', 'HEAD'],
+  '/docs/start.js': ['GET', 'HEAD'],
+  '/docs/swagger-ui-bundle.js': ['GET', 'HEAD'],
+  '/docs/swagger-ui.css': ['GET', 'HEAD'],
+  '/api/docs': ['GET', 'HEAD'],
+  '/api-docs/openapi.json': ['GET', 'HEAD'],
   '/v1/models': ['GET', 'HEAD'],
   ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
 }

@@ -33,6 +33,8 @@ export interface KitOptions {
   proxies?: readonly string[]
   /** Where attestation bundles come from; the upstream unless told. */
   atcUrl?: string
+  /** Whether the documentation is served; it is unless told. */
+  docs?: boolean
   /** What carries requests upstream, in place of the real transport. */
   send?: Transport
   /** Origins whose pages may call. */
@@ -89,6 +91,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     idleSeconds,
     proxies: options.proxies ?? [],
     atcUrl: options.atcUrl ?? upstream,
+    docs: options.docs ?? true,
   })
   const server = Bun.serve({
     hostname: '127.0.0.1',

@@ -1,0 +1,70 @@
+const REQUEST_ID = '00000000-0000-4000-8000-000000000000'
+
+const text = (description: string, example: string) => ({ description, schema: { type: 'string' }, example })
+// No examples: Swagger UI would send them as they stand, a seal on an open body among them.
+const inHeader = (name: string, description: string, schema: object = { type: 'string' }) => {
+  return { name, in: 'header', required: false, description, schema }
+}
+
+/** How callers sign in. */
+export const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: "A token (ES256) of the operator's sign-in service, with the scope `inference`.",
+}
+
+/** Request headers that several operations take. */
+export const PARAMETERS = {
+  RequestId: inHeader('X-Request-Id', 'An id of yours, if it is a UUID; else one is made.'),
+  EncapsulatedKey: inHeader(
+    'Ehbp-Encapsulated-Key',
+    'There exactly when the body is sealed by EHBP: 64 hex digits. The body is then a sequence of sealed frames.',
+    { type: 'string', pattern: '^[0-9a-fA-F]{64}$' },
+  ),
+  EnclaveUrl: inHeader(
+    'X-Tinfoil-Enclave-Url',
+    'The enclave that the body was sealed to, as `https://inference.tinfoil.sh`; one of `TINFOIL_ENCLAVE_HOSTS`.',
+  ),
+  IdempotencyKey: inHeader('Idempotency-Key', 'Goes up as a keyed hash of caller and value: callers never meet.'),
+  Events: inHeader('X-Tinfoil-Events', 'Passed on as it is.'),
+  Model: inHeader('X-Tinfoil-Model', 'Passed on as it is.'),
+  CachePrefix: inHeader('X-Tinfoil-Cache-Prefix', 'Passed on as it is.'),
+  Seal: inHeader('X-Tinfoil-Seal', 'Passed on as it is.'),
+} as const
+
+/** Answer headers. */
+export const HEADERS = {
+  'X-Request-Id': text('Finds this request in the log.', REQUEST_ID),
+  'X-Protocol-Version': text('The version of what is described here.', '1'),
+  'WWW-Authenticate': text('Which token is missing, or what is wrong with the one that came.', 'Bearer'),
+  'Retry-After': text('Seconds after which it is worth another try.', '2'),
+  'Retry-After-Ms': text('The same in milliseconds.', '1500'),
+  'X-RateLimit-Limit-Requests': text('Requests a minute.', '60'),
+  'X-RateLimit-Remaining-Requests': text('Requests that may follow at once.', '9'),
+  'X-RateLimit-Reset-Requests': text('When the bucket is full again.', '1s'),
+  'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
+  'X-Sealgate-Backend': text('Who answered.', 'tinfoil'),
+  'X-Upstream-Request-Id': text("The enclave's own id of this request.", 'req-1'),
+  'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
+}
+
+/** The name of an answer header, as it is written. */
+export type HeaderName = keyof typeof HEADERS
+
+/** Headers of every answer of a limited route that got so far. */
+export const LIMIT_HEADERS: readonly HeaderName[] = [
+  'X-RateLimit-Limit-Requests',
+  'X-RateLimit-Remaining-Requests',
+  'X-RateLimit-Reset-Requests',
+]
+
+/** Headers of every answer. */
+export const ALWAYS: readonly HeaderName[] = ['X-Request-Id', 'X-Protocol-Version']
+/** Headers that some statuses bring along. */
+export const BROUGHT: Readonly<Record<string, readonly HeaderName[]>> = {
+  401: ['WWW-Authenticate'],
+  403: ['WWW-Authenticate'],
+  429: ['Retry-After', 'Retry-After-Ms', ...LIMIT_HEADERS],
+  503: ['Retry-After'],
+}

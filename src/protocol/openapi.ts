@@ -1,0 +1,134 @@
+import { ALWAYS, BEARER, BROUGHT, HEADERS, type HeaderName, PARAMETERS } from './openapi-words.ts'
+import { type ProblemCode, statusOf, typeOf } from './problem.ts'
+
+// OpenAPI 3.0.3, as much of it as is written here. Each route line and each macro says its own part as Elysia's
+// `detail`, and Elysia merges them: what a route declares and what its documentation says cannot part.
+
+interface Media {
+  readonly schema: object
+  readonly example?: unknown
+}
+
+/** One answer of an operation. */
+export interface Answer {
+  description: string
+  headers?: Record<string, { $ref: string }>
+  content?: Record<string, Media>
+}
+
+/** What is said of a route; its refusals are codes of the one table. */
+export interface Detail {
+  tags?: string[]
+  summary?: string
+  description?: string
+  parameters?: { $ref: string }[]
+  requestBody?: { description: string; required: boolean; content: Record<string, Media> }
+  responses?: Record<string, Answer>
+  security?: Record<string, string[]>[]
+  'x-codes'?: ProblemCode[]
+}
+
+/** A route as the router lists it, with what is said of it. */
+export interface DocumentedRoute {
+  readonly method: string
+  readonly path: string
+  readonly hooks: { readonly detail?: Detail }
+}
+
+// Whatever the route, a request may be one that no two readers read alike, and a fault of ours may be in the way.
+const ANYWHERE: readonly ProblemCode[] = ['malformed_target', 'malformed_host', 'malformed_length', 'internal']
+
+/** A part of a route's `detail`: the codes that it may be refused with, and what else there is to say. */
+export function refuses(codes: readonly ProblemCode[], detail: Detail = {}): Detail {
+  return { ...detail, 'x-codes': [...codes] }
+}
+
+/** Refers to a request header that several operations take. */
+export const parameter = (name: keyof typeof PARAMETERS) => ({ $ref: `#/components/parameters/${name}` })
+
+/** Refers to answer headers. */
+export function headers(names: readonly HeaderName[]): Record<string, { $ref: string }> {
+  return Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]))
+}
+
+/** The OpenAPI document of these routes. */
+export function openapi(routes: readonly DocumentedRoute[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const { method, path, hooks } of routes) {
+    const template = path.replaceAll(/:(\w+)/g, '{$1}')
+    paths[template] = { ...paths[template], [method.toLowerCase()]: operation(method, path, hooks.detail ?? {}) }
+  }
+  return {
+    openapi: '3.0.3',
+    info: {
+      title: 'sealgate',
+      version,
+      description: 'An authenticating gateway in front of private inference: bodies are sealed to the enclave, unread.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    servers: [{ url: '/', description: 'This gateway.' }],
+    tags: [
+      { name: 'inference', description: 'What an enclave answers.' },
+      { name: 'trust', description: 'What a client asks before it seals.' },
+      { name: 'operation', description: 'Whether it lives, and can serve.' },
+      { name: 'documentation', description: 'This page, and the document behind it.' },
+    ],
+    paths,
+    components: {
+      securitySchemes: { bearer: BEARER },
+      parameters: PARAMETERS,
+      headers: HEADERS,
+    },
+  }
+}
+
+function operation(method: string, path: string, detail: Detail): object {
+  const { 'x-codes': codes = [], responses = {}, parameters = [], security = [], ...said } = detail
+  const bodiless = method === 'HEAD'
+  // What an enclave says of our key becomes a 502: these two are ours alone.
+  const shared = (status: string) => 'default' in responses && status !== '401' && status !== '403'
+  const answers = Object.entries(responses).map(([status, answer]) => [status, withHeaders(answer, status)])
+  const refusals = Object.entries(Object.groupBy(new Set([...ANYWHERE, ...codes]), statusOf)).map(
+    ([status, together = []]) => [status, withHeaders(refusal(together, { bodiless, shared: shared(status) }), status)],
+  )
+  return {
+    ...said,
+    operationId: [method.toLowerCase(), ...path.split(/\W+/).filter(Boolean)].join('_'),
+    security,
+    parameters: [parameter('RequestId'), ...parameters],
+    responses: { ...Object.fromEntries(refusals), ...Object.fromEntries(answers) },
+  }
+}
+
+interface Refusal {
+  bodiless: boolean
+  /** Whether the enclave may answer with this status too, in its own words. */
+  shared: boolean
+}
+
+function refusal(codes: readonly ProblemCode[], { bodiless, shared }: Refusal): Answer {
+  const ours = `Refused: ${codes.map(code => `\`${code}\``).join(', ')}.`
+  const description = shared ? `${ours} Or the enclave's own answer.` : ours
+  if (bodiless) return { description }
+  const [code = 'internal'] = codes
+  const example = { error: { message: 'What is wrong, in words.', type: typeOf(code), param: null, code } }
+  const schema = errorSchema(codes)
+  const either = shared ? { anyOf: [schema, { type: 'object', description: "The enclave's own." }] } : schema
+  return { description, content: { 'application/json': { schema: either, example } } }
+}
+
+/** An answer with the headers that every answer has, and those that its status brings along. */
+function withHeaders(answer: Answer, status: string): Answer {
+  return { ...answer, headers: { ...headers([...ALWAYS, ...(BROUGHT[status] ?? [])]), ...answer.headers } }
+}
+
+function errorSchema(codes: readonly ProblemCode[]): object {
+  const properties = {
+    message: { type: 'string', description: 'What is wrong, and the way out.' },
+    type: { type: 'string', enum: [...new Set(codes.map(typeOf))] },
+    param: { type: 'string', nullable: true },
+    code: { type: 'string', enum: codes },
+  }
+  const error = { type: 'object', required: Object.keys(properties), properties }
+  return { type: 'object', required: ['error'], properties: { error } }
+}

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { Ajv } from 'ajv'
+import {
+  type Arbitrary,
+  assert,
+  asyncProperty,
+  constant,
+  constantFrom,
+  dictionary,
+  json,
+  jsonValue,
+  oneof,
+  option,
+  record,
+  string,
+  stringMatching,
+  uint8Array,
+} from 'fast-check'
+import { type StandInEnclave, standInEnclave } from '../../src/dev/enclave.ts'
+import { type Kit, startGateway, UPSTREAM_KEY } from '../kit/gateway.ts'
+
+interface Schema {
+  readonly type?: string
+  readonly pattern?: string
+  readonly format?: string
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, Schema>>
+}
+type Content = Readonly<Record<string, { schema: Schema; example?: unknown }>>
+interface Operation {
+  readonly operationId: string
+  readonly security: readonly object[]
+  readonly parameters: readonly { $ref: string }[]
+  readonly requestBody?: { content: Content }
+  readonly responses: Readonly<Record<string, { content?: Content }>>
+}
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly parameters: Readonly<Record<string, { name: string; schema: Schema }>> }
+}
+/** A request as it will be sent. */
+interface Shot {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array<ArrayBuffer> | FormData | null
+}
+
+// The document is asked for before the tests are named after its operations.
+const enclave: StandInEnclave = await standInEnclave({ key: UPSTREAM_KEY, pace: 0 })
+const kit: Kit = await startGateway({ upstream: enclave.url, burst: 1000 })
+const { authorization } = await kit.bearer()
+const { authorization: unscoped } = await kit.bearer('ada', 'other')
+const document = (await (await fetch(`${kit.url}/api-docs/openapi.json`)).json()) as Document
+const ajv = new Ajv({ strict: false, formats: { binary: true } })
+
+beforeAll(async () => {
+  // The first token makes the gateway fetch its keys.
+  await fetch(`${kit.url}/v1/models`, { headers: { authorization } })
+})
+afterAll(async () => {
+  await kit.stop()
+  await enclave.stop()
+})
+
+const RUNS = 40
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => [method.toUpperCase(), path, operation] as const),
+)
+const word = string({ unit: 'grapheme-ascii', maxLength: 40 }).map(text => text.trim())
+
+function fitting(schema: Schema): Arbitrary<unknown> {
+  if (schema.pattern) return stringMatching(new RegExp(schema.pattern))
+  if (schema.type === 'boolean') return constantFrom(true, false)
+  if (schema.type === 'array') return constantFrom([{ role: 'user', content: 'Hello' }], [{}])
+  if (schema.type !== 'object') return string({ maxLength: 40 })
+  const properties = Object.entries(schema.properties ?? {}).map(([name, it]) => [name, fitting(it)] as const)
+  return record(Object.fromEntries(properties), { requiredKeys: [...(schema.required ?? [])] })
+}
+
+function bodies({ requestBody }: Operation): Arbitrary<Pick<Shot, 'headers' | 'body'>> {
+  const [[mediaType, { schema, example }] = ['', { schema: {}, example: undefined }]] = Object.entries(
+    requestBody?.content ?? {},
+  )
+  if (!mediaType) return constant({ headers: {}, body: null })
+  if (mediaType.startsWith('multipart/')) return fitting(schema).map(fields => ({ headers: {}, body: form(fields) }))
+  const headers = { 'content-type': mediaType }
+  return oneof(constant(example), fitting(schema)).map(value => ({ headers, body: JSON.stringify(value) }))
+}
+
+function form(fields: unknown): FormData {
+  const data = new FormData()
+  for (const [name, value] of Object.entries(Object(fields))) data.append(name, String(value))
+  return data
+}
+
+/** Requests as the document describes them, without the headers that name an enclave or claim a seal. */
+function valid(path: string, operation: Operation): Arbitrary<Shot> {
+  const named = operation.parameters
+    .map(({ $ref }) => document.components.parameters[$ref.split('/').at(-1) ?? ''])
+    .filter(it => it !== undefined && !/^(ehbp-|x-tinfoil-enclave)/i.test(it.name))
+    .map(it => [it?.name ?? '', word] as const)
+  const signed: Record<string, string> = operation.security.length > 0 ? { authorization } : {}
+  return record({ passed: record(Object.fromEntries(named), { requiredKeys: [] }), sent: bodies(operation) }).map(
+    ({ passed, sent }) => ({
+      path,
+      headers: { ...passed, ...sent.headers, ...signed } as Shot['headers'],
+      body: sent.body,
+    }),
+  )
+}
+
+/** The same with something amiss: the token, a header, the query, the body. */
+function mutated(path: string, operation: Operation): Arbitrary<Shot> {
+  const strange = record(
+    {
+      authorization: constantFrom(unscoped, 'Bearer', 'Basic eA==', `${authorization}x`, authorization.toLowerCase()),
+      'ehbp-encapsulated-key': oneof(word, stringMatching(/^[0-9a-f]{64}$/)),
+      'x-tinfoil-enclave-url': oneof(
+        word,
+        constantFrom('https://evil.example', 'https://inference.tinfoil.sh@evil.example'),
+      ),
+      'content-type': constantFrom('text/plain', 'application/json; charset=utf-16', 'multipart/form-data'),
+      'idempotency-key': word,
+    },
+    { requiredKeys: [] },
+  )
+  const others = dictionary(stringMatching(/^x-[a-z]{1,9}$/), word, { maxKeys: 3 })
+  const bytes = oneof(
+    uint8Array({ maxLength: 200 }),
+    json(),
+    jsonValue().map(value => JSON.stringify(value)),
+  )
+  const query = option(
+    word.map(text => `?${encodeURIComponent(text)}`),
+    { nil: '' },
+  )
+  return record({ base: valid(path, operation), strange, others, body: option(bytes, { nil: undefined }), query }).map(
+    ({ base, strange, others, body, query }) => ({
+      path: path + query,
+      headers: { ...base.headers, ...others, ...(strange as Record<string, string>) },
+      body: base.body === null ? null : ((body as Shot['body']) ?? base.body),
+    }),
+  )
+}
+
+async function fire(method: string, operation: Operation, { path, headers, body }: Shot) {
+  const answer = await fetch(kit.url + path, { method, headers, body })
+  const text = await answer.text()
+  const { status } = answer
+  // An enclave never answers 401 or 403: these must be declared as ours.
+  const fallback = status === 401 || status === 403 ? undefined : operation.responses['default']
+  const declared = operation.responses[status] ?? fallback
+  const shown = `${method} ${path} ${JSON.stringify(headers)} → ${status} ${text.slice(0, 300)}`
+  if (status >= 500) throw new Error(`a fault of ours: ${shown}`)
+  if (!declared) throw new Error(`a status that is not declared: ${shown}`)
+  const mediaType = answer.headers.get('content-type')?.split(';')[0] ?? ''
+  if (!declared.content || method === 'HEAD') return { status, text }
+  const media = declared.content[mediaType]
+  if (!media) throw new Error(`a media type that is not declared, ${mediaType}: ${shown}`)
+  const value: unknown = mediaType === 'application/json' ? JSON.parse(text) : text
+  if (!ajv.validate(media.schema, value)) throw new Error(`${ajv.errorsText()}: ${shown}`)
+  return { status, text }
+}
+
+test.each(operations)('%s %s answers as it is documented, whatever is sent', async (method, path, operation) => {
+  const statuses = new Set<number>()
+  const sound = asyncProperty(valid(path, operation), async shot => {
+    const { status } = await fire(method, operation, shot)
+    statuses.add(status)
+    // A request that fits is never refused for its token or its seal, though the enclave may know better.
+    expect([401, 403, 405, 408, 409]).not.toContain(status)
+  })
+  await assert(sound, { numRuns: RUNS })
+  // The stand-in has no more than these; of the rest it says 404.
+  if (method !== 'POST' || path === '/v1/chat/completions') expect([...statuses]).toContain(200)
+  const amiss = asyncProperty(mutated(path, operation), async shot => {
+    statuses.add((await fire(method, operation, shot)).status)
+  })
+  await assert(amiss, { numRuns: RUNS })
+  if (operation.security.length > 0) expect([...statuses]).toContain(401)
+})

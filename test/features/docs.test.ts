@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type ProblemCode, statusOf } from '../../src/protocol/problem.ts'
+import { freshDirectory } from '../kit/directory.ts'
+import { type Kit, startGateway } from '../kit/gateway.ts'
+
+interface Operation {
+  readonly summary?: string
+  readonly description?: string
+  readonly operationId: string
+  readonly security: readonly object[]
+  readonly requestBody?: object
+  readonly responses: Readonly<Record<string, { description: string; content?: Record<string, object> }>>
+}
+
+const PAGES = ['/docs', '/api/docs']
+const FILES = ['/docs/start.js', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/api-docs/openapi.json']
+
+let kit: Kit
+let text: string
+let operations: (readonly [string, Operation])[]
+
+beforeAll(async () => {
+  kit = await startGateway({ upstream: 'http://127.0.0.1:1' })
+  text = await (await fetch(`${kit.url}/api-docs/openapi.json`)).text()
+  const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, Operation>> }
+  operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const),
+  )
+})
+afterAll(() => kit.stop())
+
+describe('the document', () => {
+  test('has every live route and no other', () => {
+    const live = kit.routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+    expect(operations.map(([name]) => name).sort()).toEqual(live.sort())
+  })
+
+  test('says of each what it is for, one success, its errors, and what every answer means', () => {
+    for (const [name, { summary, responses }] of operations) {
+      const statuses = Object.keys(responses)
+      expect([name, summary]).toEqual([name, expect.stringMatching(/\.$/)])
+      expect([name, statuses.some(status => status.startsWith('2'))]).toEqual([name, true])
+      expect([name, statuses]).toEqual([name, expect.arrayContaining(['400', '500'])])
+      for (const { description } of Object.values(responses)) expect(description).toMatch(/\.$/)
+    }
+  })
+
+  test('shows an example wherever a body is taken or given, binary ones aside', () => {
+    const media = operations.flatMap(([name, { requestBody, responses }]) =>
+      [requestBody ?? {}, ...Object.values(responses)].flatMap(({ content = {} }: { content?: object }) =>
+        Object.entries(content).map(([type, { example }]) => [name, type, example !== undefined]),
+      ),
+    )
+    const bare = media.filter(([, , has]) => !has).map(([name, type]) => `${name} ${type}`)
+    expect(bare.filter(line => !/^GET \/(api\/|api-)?docs|hpke-keys| audio\//.test(line))).toEqual([])
+  })
+
+  test('asks for a token exactly where the gateway does', async () => {
+    for (const [name, { security, responses }] of operations) {
+      const [method = '', path = ''] = name.split(' ')
+      const { status } = await fetch(kit.url + path, { method })
+      expect([name, status === 401]).toEqual([name, security.length > 0])
+      expect([name, '401' in responses]).toEqual([name, security.length > 0])
+    }
+  })
+
+  test('files each code under its status', () => {
+    const codes = new Set<string>()
+    for (const [, { responses }] of operations)
+      for (const [status, { description }] of Object.entries(responses).filter(([, it]) =>
+        /^Refused/.test(it.description),
+      ))
+        for (const [, code = ''] of description.matchAll(/`(\w+)`/g)) {
+          expect(statusOf(code as ProblemCode)).toBe(Number(status))
+          codes.add(code)
+        }
+    expect(codes.size).toBeGreaterThan(20)
+  })
+
+  test("passes Redocly's linter", async () => {
+    const directory = freshDirectory()
+    const path = join(directory, 'openapi.json')
+    writeFileSync(path, text)
+    const cli = Bun.fileURLToPath(import.meta.resolve('@redocly/cli/bin/cli.js'))
+    const linter = Bun.spawn([process.execPath, cli, 'lint', path, '--extends=recommended', '--max-problems=20'], {
+      cwd: directory,
+      env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const said = (await new Response(linter.stdout).text()) + (await new Response(linter.stderr).text())
+    rmSync(directory, { recursive: true })
+    expect(said).toContain('is valid')
+    expect(said).not.toContain('warning')
+    expect(await linter.exited).toBe(0)
+  })
+})
+
+describe('the page', () => {
+  test.each(PAGES)('%s names no other host, and may load from none', async path => {
+    const answer = await fetch(kit.url + path)
+    const page = await answer.text()
+    expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(page).not.toMatch(/\/\//)
+    const policy = answer.headers.get('content-security-policy') ?? ''
+    expect(policy).toStartWith("default-src 'none'; script-src 'self';")
+    expect(policy).not.toContain('unsafe')
+    expect(policy).not.toMatch(/[:/.*](?!;)(?<!data:)/)
+    for (const [, file = ''] of page.matchAll(/(?:src|href)="(\/[^"]+)"/g)) expect(FILES).toContain(file)
+  })
+
+  test('starts without a validator elsewhere', async () => {
+    const start = await (await fetch(`${kit.url}/docs/start.js`)).text()
+    expect(start).toContain('validatorUrl: null')
+    expect(start).not.toMatch(/\/\//)
+  })
+
+  test.each(FILES)('has %s from us, whole', async path => {
+    const answer = await fetch(kit.url + path)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    expect((await answer.bytes()).length).toBeGreaterThan(50)
+  })
+})
+
+test('where it is turned off there is none of it', async () => {
+  const quiet = await startGateway({ upstream: 'http://127.0.0.1:1', docs: false })
+  for (const path of [...PAGES, ...FILES]) expect((await fetch(quiet.url + path)).status).toBe(404)
+  expect(quiet.routes.filter(({ path }) => path.includes('docs'))).toEqual([])
+  await quiet.stop()
+})
