@@ -119,7 +119,7 @@ function migrate(file: SqliteFile): void {
         for (const statement of statements) file.run(statement)
         file.run('INSERT INTO migrations (number) VALUES (?)', [index + 1])
       }
-      file.run('UPDATE migrations SET number = number WHERE number = 1')
+      file.run(PROBE)
     })
     .immediate()
 }

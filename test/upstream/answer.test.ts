@@ -17,6 +17,8 @@ describe('what comes down', () => {
     ['404 Not Found', { 'Content-Type': 'text/html' }, '<h1>404</h1>'],
     ['408 Request Timeout', {}, 'late'],
     ['413 Content Too Large', {}, 'large'],
+    ['412 Precondition Failed', { 'X-Tinfoil-Seal': 'enclave.example' }, 'seal again'],
+    ['421 Misdirected Request', { 'X-Tinfoil-Seal': 'enclave.example' }, 'seal again'],
     ['422 Unprocessable Content', { 'Content-Type': 'application/problem+json' }, problem],
     ['429 Too Many Requests', { 'Retry-After': '7', 'Retry-After-Ms': '6500' }, '{"error":{}}'],
     ['500 Internal Server Error', { 'Content-Type': 'application/json' }, '{"error":{"code":"x"}}'],
