@@ -121,5 +121,6 @@ export function gateway(parts: Parts) {
       return answer(error, exchange)
     }
   })
-  return { fetch, routes: rooms.routes }
+  // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
+  return { fetch, sweep: addresses.sweep, routes: rooms.routes }
 }

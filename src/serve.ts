@@ -56,8 +56,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
   const signingKeys = keySet({ load: keySource, now: Date.now, log })
-  const limit = rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined
-  const { fetch } = gateway({
+  const { fetch, sweep } = gateway({
     version: VERSION,
     log,
     now: Date.now,
@@ -65,7 +64,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keys,
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
-    limiter: limit,
+    limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
     enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
     plaintext: config.ALLOW_PLAINTEXT,
@@ -84,7 +83,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
   const sweeping = setInterval(() => {
-    limit?.sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
+    sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
   }, SWEEP_MS)
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })

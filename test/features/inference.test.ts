@@ -1,7 +1,10 @@
+import { Database } from 'bun:sqlite'
 import { afterEach, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { INFERENCE } from '../../src/protocol/routes.ts'
 import { clockAt } from '../kit/clock.ts'
 import { countingUpstream } from '../kit/counting.ts'
+import { freshDirectory } from '../kit/directory.ts'
 import { startGateway } from '../kit/gateway.ts'
 import { answerBytes, stages } from '../kit/stage.ts'
 
@@ -121,5 +124,19 @@ describe('the attestation bundle', () => {
       (await fetch(`${kit.url}/attestation`, { headers: { 'x-forwarded-for': `198.51.100.${at}` } })).status
     const statuses = await Promise.all(Array.from({ length: 25 }, (_, at) => ask(at)))
     expect(statuses.filter(status => status === 429)).toHaveLength(5)
+  })
+
+  test('leaves no row of an address behind, also where callers are not limited', async () => {
+    const clock = clockAt()
+    const path = join(freshDirectory(), 'swept.db')
+    const { kit } = await set(reply, { path, rpm: 0, now: clock.now })
+    await fetch(`${kit.url}/attestation`)
+    const file = new Database(path, { readonly: true })
+    const rows = () => file.query('SELECT owner FROM limits').all()
+    expect(rows()).toEqual([{ owner: expect.stringMatching(/^a_[0-9a-f]{32}$/) }])
+    clock.pass(60_000)
+    await kit.sweep()
+    expect(rows()).toEqual([])
+    file.close()
   })
 })

@@ -53,6 +53,8 @@ export interface Kit {
   /** Every line logged so far. */
   readonly lines: string[]
   readonly fetch: (request: Request) => Promise<Response>
+  /** Forgets full buckets, as the program does each minute. */
+  readonly sweep: () => Promise<void>
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string): Promise<{ authorization: string }>
@@ -72,7 +74,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     now,
     log,
   })
-  const { fetch, routes } = gateway({
+  const { fetch, sweep, routes } = gateway({
     version: '0.0.0-test',
     log,
     now,
@@ -107,6 +109,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     issuer,
     lines,
     fetch,
+    sweep,
     routes,
     bearer: async (subject = 'ada', scope = 'inference') => {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope })
