@@ -137,6 +137,19 @@ describe('the executable, when something is wrong', () => {
   })
 })
 
+/** A stream that lasts for ten seconds. */
+function longStream({ url, authorization }: { url: string; authorization: string }): Promise<Response> {
+  const messages = [{ role: 'user', content: 'word '.repeat(400) }]
+  const body = JSON.stringify({ model: 'any', stream: true, messages })
+  return fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { authorization }, body })
+}
+
+const endOf = (streaming: Response) =>
+  streaming.text().then(
+    () => 'whole',
+    () => 'broken',
+  )
+
 describe('the executable, when it stops', () => {
   test('lets a stream finish after SIGTERM, refuses new connections, and exits with 0', async () => {
     const gateway = await dev({ cwd: empty('drain') })
@@ -162,50 +175,20 @@ describe('the executable, when it stops', () => {
 
   test('cuts what is left after DRAIN_SECONDS, so that the client sees a broken stream', async () => {
     const gateway = await dev({ cwd: empty('cut'), args: ['--drain-seconds', '0'] })
-    const { authorization } = gateway
-    const body = JSON.stringify({
-      model: 'any',
-      stream: true,
-      messages: [{ role: 'user', content: 'word '.repeat(400) }],
-    })
-    const streaming = await fetch(`${gateway.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization },
-      body,
-    })
+    const streaming = await longStream(gateway)
     gateway.signal('SIGINT')
-    expect(
-      await streaming.text().then(
-        () => 'whole',
-        () => 'broken',
-      ),
-    ).toBe('broken')
+    expect(await endOf(streaming)).toBe('broken')
     expect(await gateway.exited).toBe(0)
     expect(gateway.output()).toContain('cut streams=1')
   })
 
   test('cuts at once at a second signal', async () => {
     const gateway = await dev({ cwd: empty('twice') })
-    const { authorization } = gateway
-    const body = JSON.stringify({
-      model: 'any',
-      stream: true,
-      messages: [{ role: 'user', content: 'word '.repeat(400) }],
-    })
-    const streaming = await fetch(`${gateway.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization },
-      body,
-    })
+    const streaming = await longStream(gateway)
     gateway.signal('SIGTERM')
     await gateway.says(/draining/)
     gateway.signal('SIGTERM')
-    expect(
-      await streaming.text().then(
-        () => 'whole',
-        () => 'broken',
-      ),
-    ).toBe('broken')
+    expect(await endOf(streaming)).toBe('broken')
     expect(await gateway.exited).toBe(0)
   })
 })

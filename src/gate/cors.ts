@@ -20,7 +20,7 @@ interface Deps {
 export interface Cors {
   /** Marks whatever the answer will be, errors too, for the page that asked. */
   mark(request: Request, exchange: Exchange): void
-  /** The answer to a preflight of an allowed origin; `undefined` for every other request. */
+  /** The answer to a preflight that was marked for an allowed origin; `undefined` for every other request. */
   preflight(request: Request, exchange: Exchange): Response | undefined
 }
 
@@ -28,23 +28,20 @@ export interface Cors {
 export function cors({ origins, routes, exposed }: Deps): Cors {
   const isAllowed = originMatcher(origins)
   const readable = exposed.join(', ')
-  const from = (request: Request) => {
-    const origin = request.headers.get('origin')
-    return origin !== null && isAllowed(origin) ? origin : undefined
-  }
 
   return {
     mark: (request, { headers }) => {
       if (origins.length === 0) return
       headers['vary'] = 'Origin'
-      const origin = from(request)
-      if (origin === undefined) return
+      const origin = request.headers.get('origin')
+      if (origin === null || !isAllowed(origin)) return
       headers['access-control-allow-origin'] = origin
       headers['access-control-expose-headers'] = readable
     },
     preflight: (request, { target, headers }) => {
       const wanted = request.headers.get('access-control-request-method')
-      if (request.method !== 'OPTIONS' || wanted === null || from(request) === undefined) return undefined
+      const isMarked = 'access-control-allow-origin' in headers
+      if (request.method !== 'OPTIONS' || wanted === null || !isMarked) return undefined
       const methods = methodsAt(target.path, routes)
       if (methods.length === 0) return undefined
       const asked = request.headers.get('access-control-request-headers')?.split(',') ?? []

@@ -29,7 +29,7 @@ export const limited = ({ callers, addresses, identityKey, exchangeOf }: Deps) =
         const exchange = exchangeOf(request)
         const { address, principal } = exchange
         if (by === 'caller' && !principal) throw new TypeError('a limited route declares no access')
-        const owner = principal?.owner ?? addressOwnerOf(identityKey, route, neighbourhood(address))
+        const owner = principal?.owner ?? addressOwnerOf(identityKey, route, neighbourhood(address()))
         const verdict = await limiter.take(owner)
         Object.assign(exchange.headers, limitHeaders(verdict, limiter.rpm))
         if (!verdict.allowed) throw rateLimited(verdict.retryMs, limiter.rpm)

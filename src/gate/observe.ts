@@ -29,8 +29,10 @@ export function observe({ log, now, idleSeconds, proxies }: Deps) {
 
   function open(request: Request, connections: Connections | undefined): Exchange {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
-    const peer = connections?.requestIP(request)?.address
-    if (peer) exchange.address = clientAddress(peer, request.headers.get('x-forwarded-for'), isProxy)
+    exchange.address = () => {
+      const peer = connections?.requestIP(request)?.address
+      return peer ? clientAddress(peer, request.headers.get('x-forwarded-for'), isProxy) : 'unknown'
+    }
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
       release(request, connections)

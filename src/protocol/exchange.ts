@@ -28,7 +28,7 @@ export class Exchange {
   route: Route | undefined
   principal: Principal | undefined
   /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
-  address = 'unknown'
+  address: () => string = () => 'unknown'
   /** What went wrong, if anything, where the status alone does not say it. */
   code: ProblemCode | undefined
   /** The error behind a refusal, for the log to name. */

@@ -36,6 +36,7 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
  */
 export function forwardTo(deps: Deps): Forward {
   const { backend, enclaves, replays, plaintext, now, stallMs, onUnprocessable } = deps
+  const authorization = `Bearer ${backend.key.reveal()}`
 
   return async (request, exchange) => {
     exchange.hold()
@@ -45,7 +46,7 @@ export function forwardTo(deps: Deps): Forward {
     if (key !== undefined) requireSealed(body)
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()
-    const answer = await handOver(request, exchange, { base, body }, deps).catch(error => {
+    const answer = await handOver(request, exchange, { base, body, authorization }, deps).catch(error => {
       if (!exchange.reached) forget()
       throw error
     })
@@ -60,8 +61,8 @@ export function forwardTo(deps: Deps): Forward {
 function handOver(
   request: Request,
   exchange: Exchange,
-  { base, body }: { base: URL; body: Body | null },
-  { backend, send, identityKey, userAgent }: Deps,
+  { base, body, authorization }: { base: URL; body: Body | null; authorization: string },
+  { send, identityKey, userAgent }: Deps,
 ): Promise<IncomingMessage> {
   const { path, query } = exchange.target
   const idempotencyKey = request.headers.get('idempotency-key')
@@ -74,7 +75,7 @@ function handOver(
       ...upHeaders(request.headers),
       ...framing(request),
       ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
-      authorization: `Bearer ${backend.key.reveal()}`,
+      authorization,
       'user-agent': userAgent,
       'x-request-id': exchange.id,
     },

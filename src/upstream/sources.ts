@@ -2,8 +2,7 @@ import { Problem } from '../protocol/problem.ts'
 import { type Backend, pathAt } from './backends.ts'
 import type { Call } from './call.ts'
 
-const KEY_SET = { accept: 'application/json', withinMs: 10_000, maxBytes: 1_048_576 }
-const BUNDLE = { accept: 'application/json', withinMs: 10_000, maxBytes: 1_048_576 }
+const JSON_DOCUMENT = { accept: 'application/json', withinMs: 10_000, maxBytes: 1_048_576 }
 const HPKE_KEYS = { accept: 'application/ohttp-keys', withinMs: 10_000, maxBytes: 4096 }
 
 interface Issuer {
@@ -15,7 +14,7 @@ interface Issuer {
 
 /** Fetches the issuer's key set, its URL from OpenID Connect Discovery 1.0 (section 4) where none is given. */
 export function keySetSource({ call, jwksUrl, issuer }: Issuer): () => Promise<unknown> {
-  const fetchJson = async (url: string) => readJson(await call({ ...KEY_SET, url }))
+  const fetchJson = async (url: string) => readJson(await call({ ...JSON_DOCUMENT, url }))
   return async () => {
     if (jwksUrl !== undefined) return fetchJson(jwksUrl)
     const document = await fetchJson(`${issuer?.replace(/\/+$/, '')}/.well-known/openid-configuration`)
@@ -35,7 +34,7 @@ export function hpkeKeysSource(call: Call, backend: Backend): () => Promise<Uint
 
 /** Fetches the attestation bundle that clients verify for themselves; it needs no key and proves nothing by our hand. */
 export function attestationSource(call: Call, atcUrl: string): () => Promise<Uint8Array> {
-  return () => call({ ...BUNDLE, url: `${atcUrl}/attestation` })
+  return () => call({ ...JSON_DOCUMENT, url: `${atcUrl}/attestation` })
 }
 
 /** The parser's own words quote what it reads, and are dropped. */
