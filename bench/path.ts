@@ -36,7 +36,13 @@ const relayed: Serve = async request => {
 }
 
 function forwarded(): Serve {
-  const { around, exchangeOf } = observe({ log: () => undefined, now, idleSeconds, proxies: [] })
+  const { around, exchangeOf } = observe({
+    log: () => undefined,
+    now,
+    idleSeconds,
+    proxies: [],
+    ended: () => undefined,
+  })
   const forward = forwardTo({
     ...ways,
     identityKey: new Uint8Array(32),

@@ -70,7 +70,7 @@ export interface Parts {
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, backend, call } = parts
-  const { around, exchangeOf } = observe(parts)
+  const { around, exchangeOf } = observe({ ...parts, ended: () => undefined })
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })

@@ -61,6 +61,11 @@ describe('what is read', () => {
       IDENTITY_HASH_KEY: undefined,
       RATE_LIMIT_RPM: 60,
       RATE_LIMIT_BURST: 10,
+      TOKEN_LIMIT_DAY: 0,
+      CONCURRENT_LIMIT: 8,
+      MAX_IN_FLIGHT: 1000,
+      MAX_BODY_BYTES: 68_157_440,
+      MAX_JSON_BYTES: 33_554_432,
       TINFOIL_BASE_URL: 'https://inference.tinfoil.sh',
       TINFOIL_ENCLAVE_HOSTS: [
         'inference.tinfoil.sh',

@@ -2,10 +2,10 @@ import { Elysia } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
 import { refuses } from '../protocol/openapi.ts'
 import type { Scope } from '../protocol/principal.ts'
-import { PROBLEM_CODES, Problem } from '../protocol/problem.ts'
+import { PROBLEM_CODES, Problem, statusOf } from '../protocol/problem.ts'
 import type { Tokens } from './tokens.ts'
 
-const TOKEN_CODES = PROBLEM_CODES.filter(code => code.startsWith('token_'))
+const TOKEN_CODES = PROBLEM_CODES.filter(code => statusOf(code) === 401)
 
 interface Deps {
   tokens: Tokens

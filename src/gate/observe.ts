@@ -1,5 +1,5 @@
 import { clientAddress, networkMatcher } from '../protocol/addresses.ts'
-import { type BodyEnd, Exchange } from '../protocol/exchange.ts'
+import { type End, type Ending, Exchange } from '../protocol/exchange.ts'
 import { requestIdFrom } from '../protocol/ids.ts'
 import { faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
 
@@ -12,6 +12,8 @@ interface Deps {
   idleSeconds: number
   /** Networks of the proxies whose `X-Forwarded-For` is believed. */
   proxies: readonly string[]
+  /** Told once for each exchange when it is over, before the client sees its end. */
+  ended: (exchange: Exchange, end: End) => void
 }
 
 /** As much of Bun's server as an exchange needs. */
@@ -23,7 +25,7 @@ export interface Connections {
 type Fetch = (request: Request) => Response | Promise<Response>
 
 /** Opens an exchange for each request, marks its answer, and writes its line at the headers and at the last byte. */
-export function observe({ log, now, idleSeconds, proxies }: Deps) {
+export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
   const isProxy = networkMatcher(proxies)
   const exchanges = new WeakMap<Request, Exchange>()
 
@@ -37,6 +39,7 @@ export function observe({ log, now, idleSeconds, proxies }: Deps) {
     exchange.settle = end => {
       release(request, connections)
       log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end))
+      ended(exchange, end)
     }
     exchanges.set(request, exchange)
     return exchange
@@ -61,7 +64,7 @@ export function observe({ log, now, idleSeconds, proxies }: Deps) {
     })
   }
 
-  function streamFields({ id, principal, startedAt }: Exchange, { ending, bytes, firstByteAt }: BodyEnd) {
+  function streamFields({ id, principal, startedAt }: Exchange, { ending, bytes, firstByteAt }: End) {
     return {
       ending,
       bytes,
@@ -84,7 +87,10 @@ export function observe({ log, now, idleSeconds, proxies }: Deps) {
       async (request: Request, connections?: Connections): Promise<Response> => {
         const exchange = open(request, connections)
         const response = await inner(request)
-        if (!exchange.streaming) release(request, connections)
+        if (!exchange.streaming) {
+          release(request, connections)
+          ended(exchange, { status: response.status, ending: endingOf(exchange), bytes: 0, firstByteAt: undefined })
+        }
         for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
         response.headers.set('x-protocol-version', '1')
         response.headers.set('x-request-id', exchange.id)
@@ -92,6 +98,12 @@ export function observe({ log, now, idleSeconds, proxies }: Deps) {
         return response
       },
   }
+}
+
+/** How an exchange without a streamed answer ended. */
+function endingOf({ code, reached }: Exchange): Ending {
+  if (code === 'client_gone') return 'cancelled'
+  return reached && code !== undefined ? 'failed' : 'complete'
 }
 
 function levelOf(status: number): Level {

@@ -1,6 +1,7 @@
 import type { RequestId } from './ids.ts'
 import type { Principal } from './principal.ts'
 import type { ProblemCode } from './problem.ts'
+import type { Usage } from './usage.ts'
 
 declare const route: unique symbol
 
@@ -16,6 +17,11 @@ export interface BodyEnd {
   readonly bytes: number
   /** When the first byte of the body came, in milliseconds since the epoch; absent if none did. */
   readonly firstByteAt: number | undefined
+}
+
+/** How an exchange ended, as the client saw it. */
+export interface End extends BodyEnd {
+  readonly status: number
 }
 
 /** One request's life, from its acceptance to the last byte of its answer: what the moments along the path tell each other. */
@@ -37,12 +43,20 @@ export class Exchange {
   readonly headers: Record<string, string> = {}
   /** Whether a connection to the upstream was there for it. */
   reached = false
+  /** Who was asked, once that is decided. */
+  backend: 'tinfoil' | undefined
+  /** Bytes of the client's body that were read so far. */
+  bytesUp = 0
+  /** What the upstream stated that the answer cost, once it did. */
+  usage: Usage | undefined
+  /** Events of the answer's stream that passed so far: about as many as tokens. */
+  events = 0
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
   streaming = false
   /** Lifts the server's idle time-out from this connection until the answer has ended. */
   hold: () => void = () => undefined
   /** Told once, when a streamed body has ended. */
-  settle: (end: BodyEnd) => void = () => undefined
+  settle: (end: End) => void = () => undefined
 
   constructor(id: RequestId, startedAt: number) {
     this.id = id

@@ -2,6 +2,8 @@
 interface InferenceRoute {
   readonly method: 'GET' | 'HEAD' | 'POST'
   readonly path: `/v1/${string}`
+  /** Whether its answer costs tokens. */
+  readonly metered?: true
   /** What it is for, as the documentation says it. */
   readonly what: string
 }
@@ -10,12 +12,12 @@ interface InferenceRoute {
 export const INFERENCE = [
   { method: 'GET', path: '/v1/models', what: 'Models that can be asked.' },
   { method: 'HEAD', path: '/v1/models', what: 'The headers of that list.' },
-  { method: 'POST', path: '/v1/chat/completions', what: 'Chat, in one piece or as a stream of events.' },
+  { method: 'POST', path: '/v1/chat/completions', metered: true, what: 'Chat, in one piece or as a stream of events.' },
   { method: 'POST', path: '/v1/chat/completions/input_tokens', what: 'Tokens that a chat would count.' },
-  { method: 'POST', path: '/v1/responses', what: 'A response, in one piece or as a stream of events.' },
+  { method: 'POST', path: '/v1/responses', metered: true, what: 'A response, in one piece or as a stream of events.' },
   { method: 'POST', path: '/v1/responses/input_tokens', what: 'Tokens that a response would count.' },
-  { method: 'POST', path: '/v1/completions', what: 'A text continued.' },
-  { method: 'POST', path: '/v1/embeddings', what: 'Texts as vectors.' },
+  { method: 'POST', path: '/v1/completions', metered: true, what: 'A text continued.' },
+  { method: 'POST', path: '/v1/embeddings', metered: true, what: 'Texts as vectors.' },
   { method: 'POST', path: '/v1/audio/transcriptions', what: 'Speech as text; multipart.' },
   { method: 'POST', path: '/v1/audio/speech', what: 'Text as speech; the answer is binary.' },
   { method: 'POST', path: '/v1/convert/file', what: 'A document as text; multipart.' },

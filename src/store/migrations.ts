@@ -7,4 +7,11 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE limits (owner TEXT PRIMARY KEY NOT NULL, full_at BIGINT NOT NULL)',
     'CREATE TABLE key_checks (role TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)',
   ],
+  [
+    'ALTER TABLE limits ADD COLUMN refunds BIGINT NOT NULL DEFAULT 0',
+    'ALTER TABLE limits ADD COLUMN refunded_at BIGINT NOT NULL DEFAULT 0',
+    'CREATE TABLE slots (owner TEXT NOT NULL, number BIGINT NOT NULL, process TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (owner, number))',
+    'CREATE TABLE ledger (owner TEXT NOT NULL, at BIGINT NOT NULL, id TEXT NOT NULL, backend TEXT NOT NULL, route TEXT NOT NULL, model TEXT, prompt_tokens BIGINT NOT NULL, completion_tokens BIGINT NOT NULL, cached_tokens BIGINT NOT NULL, cost TEXT, status BIGINT NOT NULL, ending TEXT NOT NULL, bytes_up BIGINT NOT NULL, bytes_down BIGINT NOT NULL, estimated BIGINT NOT NULL, PRIMARY KEY (owner, at, id))',
+    'CREATE TABLE usage_hours (owner TEXT NOT NULL, hour BIGINT NOT NULL, model TEXT NOT NULL, requests BIGINT NOT NULL, prompt_tokens BIGINT NOT NULL, completion_tokens BIGINT NOT NULL, cached_tokens BIGINT NOT NULL, cost_pico BIGINT NOT NULL, estimated BIGINT NOT NULL, PRIMARY KEY (owner, hour, model))',
+  ],
 ]

@@ -1,4 +1,4 @@
-import { customType, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { customType, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
 /** A whole number of up to 53 bits: BIGINT in both engines, a number here. */
 const bigint = customType<{ data: number; driverData: number | string }>({
@@ -11,7 +11,76 @@ export const limits = sqliteTable('limits', {
   owner: text().primaryKey(),
   /** GCRA's theoretical arrival time: when the bucket will be full again, in microseconds since the epoch. */
   fullAt: bigint('full_at').notNull(),
+  /** Requests given back of late, and when the last one was, in microseconds since the epoch. */
+  refunds: bigint().notNull().default(0),
+  refundedAt: bigint('refunded_at').notNull().default(0),
 })
+
+/** One row per request that a caller may have open, leased to the process that serves it. */
+export const slots = sqliteTable(
+  'slots',
+  {
+    owner: text().notNull(),
+    /** From 1 to the limit. */
+    number: bigint().notNull(),
+    process: text().notNull(),
+    /** When the slot is free unless its process renews it, in milliseconds since the epoch. */
+    expiresAt: bigint('expires_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.owner, table.number] })],
+)
+
+/** What a request and a sum of requests have in common. */
+const counts = {
+  promptTokens: bigint('prompt_tokens').notNull(),
+  completionTokens: bigint('completion_tokens').notNull(),
+  cachedTokens: bigint('cached_tokens').notNull(),
+}
+
+/** One row per request that reached an enclave. */
+export const ledger = sqliteTable(
+  'ledger',
+  {
+    owner: text().notNull(),
+    /** When the request came, in milliseconds since the epoch. */
+    at: bigint().notNull(),
+    id: text().notNull(),
+    backend: text().notNull(),
+    /** The route's template. */
+    route: text().notNull(),
+    /** As the enclave stated it. */
+    model: text(),
+    ...counts,
+    /** US dollars as the enclave stated them, a decimal number with twelve decimals. */
+    cost: text(),
+    status: bigint().notNull(),
+    ending: text().notNull(),
+    bytesUp: bigint('bytes_up').notNull(),
+    bytesDown: bigint('bytes_down').notNull(),
+    /** 1 where the tokens are an estimate. */
+    estimated: bigint().notNull(),
+  },
+  table => [primaryKey({ columns: [table.owner, table.at, table.id] })],
+)
+
+/** The ledger, summed by caller, hour and model: what a caller used is told without reading every row. */
+export const usageHours = sqliteTable(
+  'usage_hours',
+  {
+    owner: text().notNull(),
+    /** Whole hours since the epoch. */
+    hour: bigint().notNull(),
+    /** Empty where none was stated. */
+    model: text().notNull(),
+    requests: bigint().notNull(),
+    ...counts,
+    /** US dollars × 10¹². */
+    costPico: bigint('cost_pico').notNull(),
+    /** Requests whose tokens are an estimate. */
+    estimated: bigint().notNull(),
+  },
+  table => [primaryKey({ columns: [table.owner, table.hour, table.model] })],
+)
 
 /** What each key in force gives for a fixed text, so that another key is noticed before it does harm. */
 export const keyChecks = sqliteTable('key_checks', {

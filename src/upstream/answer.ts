@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
-import type { Exchange } from '../protocol/exchange.ts'
+import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
 import { tapped } from './stream.ts'
@@ -39,8 +39,10 @@ export function relay(answer: IncomingMessage, { request, exchange, now, sealed,
   if (!hasBody) answer.resume()
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
-  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended: exchange.settle }) : null
-  return new Response(body, { status: ours ? 502 : status, headers })
+  const shown = ours ? 502 : status
+  const ended = (end: BodyEnd) => exchange.settle({ ...end, status: shown })
+  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended }) : null
+  return new Response(body, { status: shown, headers })
 }
 
 interface Facts {

@@ -20,7 +20,11 @@ export function tapped(source: IncomingMessage, { now, signal, ended }: Watch): 
   let firstByteAt: number | undefined
   let ending: Ending = 'cancelled'
   let begun = false
-  const end = () => ended({ ending, bytes, firstByteAt })
+  let over = false
+  const end = () => {
+    if (!over) ended({ ending, bytes, firstByteAt })
+    over = true
+  }
 
   // Whoever drops a generator cannot end it while it waits for a quiet upstream; and one that is never read never runs.
   signal.addEventListener('abort', () => {

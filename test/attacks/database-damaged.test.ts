@@ -22,7 +22,7 @@ async function filled(path: string, callers: number): Promise<void> {
   const file = new Database(path)
   file.run(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${callers})
-     INSERT INTO limits SELECT 'j_' || printf('%032x', i), 0 FROM n`,
+     INSERT INTO limits (owner, full_at) SELECT 'j_' || printf('%032x', i), 0 FROM n`,
   )
   file.run('PRAGMA wal_checkpoint(TRUNCATE)')
   file.close(true)

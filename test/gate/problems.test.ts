@@ -101,7 +101,7 @@ describe('something thrown that nobody foresaw', () => {
   async function thrownAt(thrown: unknown) {
     const lines: string[] = []
     const log = (...line: unknown[]) => lines.push(JSON.stringify(line))
-    const { around, exchangeOf } = observe({ log, now: Date.now, idleSeconds: 1, proxies: [] })
+    const { around, exchangeOf } = observe({ log, now: Date.now, idleSeconds: 1, proxies: [], ended: () => undefined })
     const routes = [{ method: 'GET', path: '/throws' }]
     const app = new Elysia().use(problems({ exchangeOf, routes })).get('/throws', () => {
       throw thrown

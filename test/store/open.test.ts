@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { KeyFault } from '../../src/store/keys.ts'
+import { MIGRATIONS } from '../../src/store/migrations.ts'
 import { openStore } from '../../src/store/open.ts'
 import { StoreFault } from '../../src/store/store.ts'
 import { freshDirectory } from '../kit/directory.ts'
@@ -124,7 +125,9 @@ describe('a database opened again', () => {
     await identityOf(path)
     await identityOf(path)
     const file = new Database(path)
-    expect(file.query('SELECT number FROM migrations').all()).toEqual([{ number: 1 }])
+    expect(file.query('SELECT number FROM migrations').all()).toEqual(
+      MIGRATIONS.map((_, index) => ({ number: index + 1 })),
+    )
     expect(file.query('SELECT role FROM key_checks').all()).toEqual([{ role: 'identity' }])
     file.close()
   })
@@ -218,7 +221,9 @@ describe('at the same moment', () => {
     expect(said[0]).toMatch(/^[0-9a-f]{64}\n$/)
     expect(await identityOf(path)).toBe(said[0]?.trim() ?? '')
     const file = new Database(path)
-    expect(file.query('SELECT number FROM migrations').all()).toEqual([{ number: 1 }])
+    expect(file.query('SELECT number FROM migrations').all()).toEqual(
+      MIGRATIONS.map((_, index) => ({ number: index + 1 })),
+    )
     file.close()
     expect(readdirSync(join(path, '..')).filter(name => name.includes('.key'))).toEqual(['sealgate.db.key'])
   }, 20_000)
