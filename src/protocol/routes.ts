@@ -23,5 +23,10 @@ export const INFERENCE = [
   { method: 'POST', path: '/v1/convert/file', what: 'A document as text; multipart.' },
 ] as const satisfies readonly InferenceRoute[]
 
+/** The paths of those whose answers cost tokens. */
+export const METERED: ReadonlySet<string> = new Set(
+  INFERENCE.flatMap(route => ('metered' in route ? [route.path] : [])),
+)
+
 /** A path that an enclave answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']

@@ -11,3 +11,118 @@ export interface Usage {
   /** Whether the tokens are our estimate, for want of a statement. */
   readonly estimated: boolean
 }
+
+/** Request header with which an enclave is asked to state what its answer cost. */
+export const ASK_METRICS_HEADER = 'x-tinfoil-request-usage-metrics'
+
+/** Header of an answer in one piece, or trailer of a stream, that states what it cost, outside of any seal. */
+export const METRICS_HEADER = 'x-tinfoil-usage-metrics'
+
+const MOST_TOKENS = 1e12
+const MOST_DOLLARS = 1_000_000n
+const DECIMALS = 12
+
+// Most texts are shorter than the 128 KiB that this allows; a longer body is mostly an inlined image, megabytes that
+// cost a model some thousand tokens.
+const MOST_GUESSED_TOKENS = 32_768
+
+interface Stated {
+  model?: unknown
+  prompt: number | undefined
+  completion: number | undefined
+  total: number | undefined
+  cached: number | undefined
+  cost?: string | undefined
+}
+
+/**
+ * The value of {@link METRICS_HEADER}, `prompt=N,completion=N,total=N[,cached_prompt_tokens=N][,model=NAME]
+ * [,cost_usd=DECIMAL]` in any order; `undefined` where it states no number of tokens. Of a key that is there twice the
+ * first counts: a model's name, which stands last, cannot take back what stands before it.
+ */
+export function readMetrics(text: string): Usage | undefined {
+  const values = new Map<string, string>()
+  for (const pair of text.split(',')) {
+    const at = pair.indexOf('=')
+    const key = pair.slice(0, Math.max(at, 0)).trim()
+    if (!values.has(key)) values.set(key, pair.slice(at + 1).trim())
+  }
+  const tokens = (key: string) => {
+    const value = values.get(key) ?? ''
+    return /^\d{1,16}$/.test(value) ? sane(Number(value)) : undefined
+  }
+  return usageOf({
+    model: values.get('model'),
+    prompt: tokens('prompt'),
+    completion: tokens('completion'),
+    total: tokens('total'),
+    cached: tokens('cached_prompt_tokens'),
+    cost: costOf(values.get('cost_usd') ?? ''),
+  })
+}
+
+/**
+ * The usage in OpenAI's JSON: an answer of chat, completions, embeddings or responses, a chunk of a stream, or the event
+ * that ends a response's; `undefined` where it states no number of tokens.
+ */
+export function readUsage(json: unknown): Usage | undefined {
+  const root = record(json)
+  const { usage, model } = isRecord(root['usage']) ? root : record(root['response'])
+  const counts = record(usage)
+  const details = record(counts['prompt_tokens_details'] ?? counts['input_tokens_details'])
+  return usageOf({
+    model,
+    prompt: sane(counts['prompt_tokens'] ?? counts['input_tokens']),
+    completion: sane(counts['completion_tokens'] ?? counts['output_tokens']),
+    total: sane(counts['total_tokens']),
+    cached: sane(details['cached_tokens']),
+  })
+}
+
+/** What an answer of unstated cost may have cost: a token for four bytes of the request and for each event. */
+export function estimate({ bytesUp, events }: { bytesUp: number; events: number }): Usage {
+  const prompt = Math.min(Math.ceil(bytesUp / 4), MOST_GUESSED_TOKENS)
+  return { model: undefined, prompt, completion: events, cached: 0, cost: undefined, estimated: true }
+}
+
+/** Whether it looks like a model's id: one to 128 letters, digits and `_./:@+-`. */
+export function isModelId(model: unknown): model is string {
+  return typeof model === 'string' && /^[\w./:@+-]{1,128}$/.test(model)
+}
+
+// A total alone counts as the prompt: that is what an embedding's is.
+function usageOf({ model, prompt, completion, total, cached = 0, cost }: Stated): Usage | undefined {
+  const asked = prompt ?? (completion === undefined ? total : 0)
+  if (asked === undefined) return undefined
+  return {
+    model: isModelId(model) ? model : undefined,
+    prompt: asked,
+    completion: completion ?? 0,
+    cached: Math.min(cached, asked),
+    cost,
+    estimated: false,
+  }
+}
+
+/** A decimal number with twelve decimals, the last rounded half up; `undefined` for what is none or beyond belief. */
+function costOf(text: string): string | undefined {
+  const [, whole, fraction = ''] = /^(\d{1,64})(?:\.(\d{1,64}))?$/.exec(text) ?? []
+  if (whole === undefined) return undefined
+  const unit = 10n ** BigInt(DECIMALS)
+  const up = (fraction[DECIMALS] ?? '0') >= '5' ? 1n : 0n
+  const amount = BigInt(whole) * unit + BigInt(fraction.slice(0, DECIMALS).padEnd(DECIMALS, '0')) + up
+  if (amount > MOST_DOLLARS * unit) return undefined
+  return `${amount / unit}.${String(amount % unit).padStart(DECIMALS, '0')}`
+}
+
+function sane(value: unknown): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST_TOKENS ? Number(value) : undefined
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
