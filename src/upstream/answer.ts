@@ -3,6 +3,7 @@ import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
 import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
+import { meter } from './meter.ts'
 import { tapped } from './stream.ts'
 
 interface Deps {
@@ -40,8 +41,12 @@ export function relay(answer: IncomingMessage, { request, exchange, now, sealed,
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
-  const ended = (end: BodyEnd) => exchange.settle({ ...end, status: shown })
-  const body = hasBody ? tapped(answer, { now, signal: request.signal, ended }) : null
+  const watch = meter(answer, exchange)
+  const ended = (end: BodyEnd) => {
+    watch?.ended()
+    exchange.settle({ ...end, status: shown })
+  }
+  const body = hasBody ? tapped(answer, { now, signal: request.signal, seen: watch?.seen, ended }) : null
   return new Response(body, { status: shown, headers })
 }
 

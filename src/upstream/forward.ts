@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../protocol/exchange.ts'
 import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
+import { ASK_METRICS_HEADER } from '../protocol/usage.ts'
 import { relay } from './answer.ts'
 import { type Backend, pathAt } from './backends.ts'
 import { type Body, openBody } from './body.ts'
@@ -78,6 +79,7 @@ function handOver(
       authorization,
       'user-agent': userAgent,
       'x-request-id': exchange.id,
+      [ASK_METRICS_HEADER]: 'true',
     },
     body,
     reached: () => {

@@ -5,6 +5,8 @@ interface Watch {
   now: () => number
   /** Aborted when the client leaves. */
   signal: AbortSignal
+  /** Called with each piece before it is passed on; it must not throw, nor keep the piece. */
+  seen?: ((bytes: Buffer) => void) | undefined
   /** Called once, before the client sees the end. */
   ended: (end: BodyEnd) => void
 }
@@ -15,7 +17,7 @@ interface Watch {
  * upstream's work.
  */
 // A generator, and not a ReadableStream with a queue of its own: that one costs 35 µs of CPU more per answer.
-export function tapped(source: IncomingMessage, { now, signal, ended }: Watch): AsyncGenerator<Uint8Array> {
+export function tapped(source: IncomingMessage, { now, signal, seen, ended }: Watch): AsyncGenerator<Uint8Array> {
   let bytes = 0
   let firstByteAt: number | undefined
   let ending: Ending = 'cancelled'
@@ -38,6 +40,7 @@ export function tapped(source: IncomingMessage, { now, signal, ended }: Watch): 
       for await (const chunk of source) {
         firstByteAt ??= now()
         bytes += chunk.byteLength
+        seen?.(chunk)
         yield chunk
       }
       if (!source.complete) throw new Error('the upstream broke off')

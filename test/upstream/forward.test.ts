@@ -20,6 +20,7 @@ describe('what goes up', () => {
         `authorization: Bearer ${UPSTREAM_KEY}\r\n` +
         'user-agent: sealgate/0.0.0-test\r\n' +
         `x-request-id: ${ID}\r\n` +
+        'x-tinfoil-request-usage-metrics: true\r\n' +
         `Host: 127.0.0.1:${upstream.port}\r\n` +
         'Connection: keep-alive\r\n\r\n',
     )
@@ -66,6 +67,7 @@ describe('what goes up', () => {
         `authorization: Bearer ${UPSTREAM_KEY}\r\n` +
         'user-agent: sealgate/0.0.0-test\r\n' +
         `x-request-id: ${ID}\r\n` +
+        'x-tinfoil-request-usage-metrics: true\r\n' +
         `Host: 127.0.0.1:${upstream.port}\r\n` +
         `Connection: keep-alive\r\n\r\n${FRAME}`,
     )

@@ -1,0 +1,76 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
+import type { Exchange } from '../protocol/exchange.ts'
+import { FrameCount } from '../protocol/frame-count.ts'
+import { Held, jsonOf } from '../protocol/held.ts'
+import { METERED } from '../protocol/routes.ts'
+import { EventReader } from '../protocol/sse.ts'
+import { METRICS_HEADER, readMetrics, readUsage, type Usage } from '../protocol/usage.ts'
+
+// An answer in one piece states its usage beside at most some hundred kilobytes of text; embeddings may be longer.
+const LONGEST_JSON = 1024 * 1024
+
+/** Looks on while an answer passes. Neither call throws. */
+export interface Meter {
+  /** Told of each piece of the body before it is passed on; keeps none of it beyond the call but by copying. */
+  seen(bytes: Buffer): void
+  /** Told once, when no more will come. */
+  ended(): void
+}
+
+interface Reader {
+  /** Events so far. */
+  readonly count?: number
+  feed(bytes: Buffer): void
+  /** What of the body may state usage, as JSON. */
+  stated?(): unknown
+}
+
+/**
+ * Fills an exchange's `usage` and `events` from its answer: from the enclave's own statement in header or trailer, else
+ * from the open body. `undefined` where nothing of the body need be seen: its route costs no tokens, or its header
+ * says what it cost.
+ */
+export function meter(answer: IncomingMessage, exchange: Exchange): Meter | undefined {
+  if (exchange.route === undefined || !METERED.has(exchange.route)) return undefined
+  exchange.usage = statedIn(answer.headers)
+  if (exchange.usage) return undefined
+  const reader = readerOf(answer)
+  return {
+    seen: bytes => {
+      reader?.feed(bytes)
+      exchange.events = reader?.count ?? 0
+    },
+    ended: () => {
+      exchange.usage = statedIn(answer.trailers) ?? readUsage(reader?.stated?.())
+    },
+  }
+}
+
+function statedIn(fields: IncomingHttpHeaders | NodeJS.Dict<string>): Usage | undefined {
+  const value = fields[METRICS_HEADER]
+  return typeof value === 'string' ? readMetrics(value) : undefined
+}
+
+/** What reads the body of a success, as far as it can be read: not when it is compressed, and of a sealed one the frames. */
+function readerOf({ statusCode = 0, headers }: IncomingMessage): Reader | undefined {
+  if (statusCode >= 300 || headers['content-encoding'] !== undefined) return undefined
+  const sealed = headers[RESPONSE_NONCE_HEADER] !== undefined
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  // Each write of an enclave is a frame of its own: frames are about as many as events.
+  if (type === 'text/event-stream' && sealed) return new FrameCount()
+  if (type === 'text/event-stream') return new EventReader({ usage: !isAnnounced(headers.trailer) })
+  return type === 'application/json' && !sealed ? jsonReader() : undefined
+}
+
+function isAnnounced(trailer: string | undefined): boolean {
+  return trailer?.toLowerCase().includes(METRICS_HEADER) ?? false
+}
+
+function jsonReader(): Reader {
+  const body = new Held(LONGEST_JSON)
+  return {
+    feed: bytes => body.add(bytes),
+    stated: () => (body.cut ? undefined : jsonOf(body.bytes)),
+  }
+}
