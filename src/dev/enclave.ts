@@ -1,7 +1,10 @@
 import { KEYS_MEDIA_TYPE, KEYS_PATH, marshalKeyConfiguration } from '../protocol/ehbp.ts'
-import { completion, completionChunks, MODELS, readChat } from './model.ts'
+import { ASK_METRICS_HEADER, METRICS_HEADER } from '../protocol/usage.ts'
+import { type Bill, bill, metricsOf } from './bill.ts'
+import { completion, completionChunks, MODELS, readChat, tokensIn } from './model.ts'
 import { recipient } from './recipient.ts'
 import { sealed } from './sealing.ts'
+import { type Sending, serveHttp } from './server.ts'
 
 /** How a stand-in enclave is set up. */
 export interface StandInOptions {
@@ -16,6 +19,18 @@ export interface StandInOptions {
   readonly pace?: number
   /** Waits that many milliseconds; tests put a gate here. */
   readonly sleep?: (ms: number) => Promise<void>
+  /** Told of each chat that was answered, when its answer has ended. */
+  readonly entered?: (entry: Entry) => void
+}
+
+/** One line of the stand-in's own books: of an answer that was cut, what had been made by then. */
+export interface Entry extends Bill {
+  /** The `X-Request-Id` that came with the chat. */
+  readonly request: string | null
+  /** Whether the bill was handed over in header or trailer. */
+  readonly stated: boolean
+  /** Whether the client left before the end. */
+  readonly cut: boolean
 }
 
 /** A running stand-in enclave. */
@@ -37,42 +52,41 @@ export interface StandInEnclave {
 export async function standInEnclave(options: StandInOptions): Promise<StandInEnclave> {
   let current = await recipient(options.privateKey)
   const serve = routes(options, () => current.publicKey)
-  const server = Bun.serve({
-    port: options.port ?? 0,
-    hostname: options.hostname ?? '127.0.0.1',
-    reusePort: false,
-    development: false,
-    idleTimeout: 0,
-    maxRequestBodySize: 128 * 1024 * 1024,
-    fetch: sealed(serve, () => current),
-    error: () => refused(500, 'Internal error.', 'server_error'),
-  })
+  const { port = 0, hostname = '127.0.0.1' } = options
+  const { url, stop } = await serveHttp(
+    (request, sending) =>
+      sealed(
+        opened => serve(opened, sending),
+        () => current,
+      )(request),
+    { port, hostname },
+  )
   return {
-    url: server.url.origin,
+    url,
     get hpkePublicKeyHex() {
       return Buffer.from(current.publicKey).toString('hex')
     },
     rotate: async () => {
       current = await recipient()
     },
-    stop: () => server.stop(true),
+    stop,
   }
 }
 
 function routes(options: StandInOptions, publicKey: () => Uint8Array) {
-  return (request: Request): Response | Promise<Response> => {
+  return (request: Request, sending: Sending): Response | Promise<Response> => {
     const { pathname } = new URL(request.url)
-    // HEAD as GET: Bun.serve leaves the body out.
+    // HEAD as GET: the server leaves the body out.
     const method = request.method === 'HEAD' ? 'GET' : request.method
     switch (`${method} ${pathname}`) {
       case `GET ${KEYS_PATH}`:
         return new Response(marshalKeyConfiguration(publicKey()), { headers: { 'content-type': KEYS_MEDIA_TYPE } })
       case 'GET /attestation':
-        return Response.json(simulatedBundle(publicKey()))
+        return json(simulatedBundle(publicKey()))
       case 'GET /v1/models':
-        return Response.json({ object: 'list', data: MODELS.map(listed) })
+        return json({ object: 'list', data: MODELS.map(listed) })
       case 'POST /v1/chat/completions':
-        return answerChat(request, options)
+        return answerChat(request, sending, options)
       default:
         return refused(404, `Nothing at ${method} ${pathname}.`)
     }
@@ -97,19 +111,34 @@ function listed(id: string) {
   return { id, object: 'model', created: 0, owned_by: 'stand-in' }
 }
 
-async function answerChat(request: Request, options: StandInOptions): Promise<Response> {
-  const { key, pace = 25, sleep = Bun.sleep } = options
+async function answerChat(request: Request, sending: Sending, options: StandInOptions): Promise<Response> {
+  const { key, pace = 25, sleep = Bun.sleep, entered } = options
   if (request.headers.get('authorization') !== `Bearer ${key}`) return refused(401, 'Incorrect API key provided.')
   const chat = readChat(await request.json().catch(() => undefined))
   if ('fault' in chat) return refused(400, chat.fault)
   const stamp = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000) }
-  if (!chat.stream) return Response.json(completion(chat, stamp))
-  const body = events(completionChunks(chat, stamp), () => sleep(pace))
-  return new Response(body, { headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } })
+  const { prompt, completion: all } = tokensIn(chat)
+  const metrics = metricsOf(bill(chat.model, prompt, all))
+  const asked = request.headers.get(ASK_METRICS_HEADER) === 'true'
+  // All that is not said in a stream's first event is a token, until all are said.
+  let events = 0
+  sending.ended = whole => {
+    const made = chat.stream ? Math.min(Math.max(events - 1, 0), all) : all
+    const id = request.headers.get('x-request-id')
+    entered?.({ ...bill(chat.model, prompt, made), request: id, stated: asked && whole, cut: !whole })
+  }
+  if (!chat.stream) return json(completion(chat, stamp), { headers: asked ? { [METRICS_HEADER]: metrics } : {} })
+  if (asked) sending.trailers[METRICS_HEADER] = metrics
+  const body = eventsOf(completionChunks(chat, stamp), () => {
+    events++
+    return sleep(pace)
+  })
+  const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' }
+  return new Response(body, { headers: { ...headers, ...(asked && { trailer: METRICS_HEADER }) } })
 }
 
 /** Server-sent events, the first at once, then one after each pause; nobody reading, no more are made. */
-function events(chunks: Iterator<object>, pause: () => Promise<void>): ReadableStream<Uint8Array> {
+function eventsOf(chunks: Iterator<object>, pause: () => Promise<void>): ReadableStream<Uint8Array> {
   // Not an async generator: Bun joins what one yields within a tick, and each event must be a frame of its own.
   return new ReadableStream({
     async pull(controller) {
@@ -123,5 +152,12 @@ function events(chunks: Iterator<object>, pause: () => Promise<void>): ReadableS
 
 /** OpenAI's error object. */
 function refused(status: number, message: string, type = 'invalid_request_error'): Response {
-  return Response.json({ error: { message, type } }, { status })
+  return json({ error: { message, type } }, { status })
+}
+
+/** Like `Response.json`, with its length. */
+function json(value: unknown, init: { status?: number; headers?: Record<string, string> } = {}): Response {
+  const body = JSON.stringify(value)
+  const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
+  return new Response(body, { ...init, headers: { ...headers, ...init.headers } })
 }

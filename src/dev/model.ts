@@ -68,10 +68,24 @@ function answer({ said }: Chat): string {
   return `Stand-in enclave, no model behind it. You said: ${said}`
 }
 
+/** How many tokens a chat and its whole answer have. */
+export function tokensIn(chat: Chat) {
+  return { prompt: tokens(chat.prompt).length, completion: tokens(answer(chat)).length }
+}
+
 function usage(chat: Chat) {
-  const prompt_tokens = tokens(chat.prompt).length
-  const completion_tokens = tokens(answer(chat)).length
-  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+  const { prompt, completion } = tokensIn(chat)
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: cachedOf(prompt) },
+  }
+}
+
+/** Of so many tokens of a prompt, those that a cache would have had: half, as if there were one. */
+export function cachedOf(prompt: number): number {
+  return Math.floor(prompt / 2)
 }
 
 /** A token here is a word with the space after it; joined, they are the text. */

@@ -85,15 +85,18 @@ function sealResponse(response: Response, keys: ResponseKeys, nonce: Uint8Array)
   const headers = new Headers(response.headers)
   headers.delete('content-length')
   headers.set(RESPONSE_NONCE_HEADER, Buffer.from(nonce).toString('hex'))
-  return new Response(body && sealFrames(body, keys), { status, headers })
+  return new Response(body?.pipeThrough(sealFrames(keys)), { status, headers })
 }
 
 /** One frame per write, made and passed on as soon as there is something to seal. */
-async function* sealFrames(body: Chunks, keys: ResponseKeys) {
+// Not an async generator: Bun joins what one yields within a tick, and each frame must be a write of its own.
+function sealFrames(keys: ResponseKeys) {
   let index = 0
-  for await (const plaintext of body) {
-    if (plaintext.length > 0) yield sealFrame(keys, index++, plaintext)
-  }
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(plaintext, controller) {
+      if (plaintext.length > 0) controller.enqueue(sealFrame(keys, index++, plaintext))
+    },
+  })
 }
 
 function randomNonce(): Uint8Array {
