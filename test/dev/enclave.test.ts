@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createTransport, KeyConfigMismatchError } from 'ehbp'
 import OpenAI from 'openai'
-import { type StandInOptions, standInEnclave } from '../../src/dev/enclave.ts'
+import { type Entry, type StandInOptions, standInEnclave } from '../../src/dev/enclave.ts'
+import { rawRequest, requestBytes } from '../kit/raw.ts'
+import { eventually } from '../kit/stage.ts'
 
 const KEY = 'tk_test'
 const TEXT = 'Stand-in enclave, no model behind it. You said: Hello there'
@@ -191,6 +193,59 @@ describe('with the EHBP client, the stand-in', () => {
     const privateKey = new Uint8Array(32).fill(7)
     const [one, two] = [await start({ privateKey }), await start({ privateKey })]
     expect(one.hpkePublicKeyHex).toBe(two.hpkePublicKeyHex)
+  })
+})
+
+describe('what an answer cost, the stand-in', () => {
+  const HEADER = 'x-tinfoil-usage-metrics'
+  const BILL = 'prompt=2,completion=10,total=12,cached_prompt_tokens=1,uncached_prompt_tokens=1'
+  const COST = 'cost_usd=0.000006300000'
+  const asked = { authorization: `Bearer ${KEY}`, 'x-tinfoil-request-usage-metrics': 'true', 'x-request-id': 'r1' }
+  const entry = { request: 'r1', model: 'any-name', prompt: 2, completion: 10, cached: 1, cost: '0.000006300000' }
+
+  async function keepingBooks() {
+    const books: Entry[] = []
+    const { url } = await start({ entered: entry => books.push(entry) })
+    const target = `${url}/v1/chat/completions`
+    return { url, target, entered: () => eventually(() => books.shift(), 'an entry') }
+  }
+
+  /** All the bytes of an answer. */
+  async function bytesOf(url: string, body: object): Promise<string> {
+    const text = JSON.stringify(body)
+    const headers = { ...asked, 'content-length': String(text.length), connection: 'close' }
+    return (await rawRequest(url, requestBytes('POST /v1/chat/completions', headers, text))).gone()
+  }
+
+  test('states in the header of a JSON answer, if asked', async () => {
+    const { target, entered } = await keepingBooks()
+    const answer = await fetch(target, asking(chat, { headers: asked }))
+    expect(answer.headers.get(HEADER)).toBe(`${BILL},model=any-name,${COST}`)
+    expect(await entered()).toEqual({ ...entry, stated: true, cut: false })
+    const unasked = await fetch(target, asking(chat))
+    expect(unasked.headers.has(HEADER)).toBe(false)
+    expect(await entered()).toEqual({ ...entry, request: null, stated: false, cut: false })
+  })
+
+  test('states behind the last byte of a stream, in a trailer that it announces', async () => {
+    const { url, entered } = await keepingBooks()
+    const bytes = await bytesOf(url, { ...chat, stream: true })
+    expect(bytes.slice(0, bytes.indexOf('\r\n\r\n')).toLowerCase()).toContain(`\r\ntrailer: ${HEADER}`)
+    expect(bytes).toEndWith(`0\r\n${HEADER}: ${BILL},model=any-name,${COST}\r\n\r\n`)
+    expect(await entered()).toEqual({ ...entry, stated: true, cut: false })
+  })
+
+  test('leaves a name out that no header could hold', async () => {
+    const { url } = await keepingBooks()
+    expect(await bytesOf(url, { ...chat, model: 'a,total=9\r\nx: y' })).toContain(`${HEADER}: ${BILL},${COST}\r\n`)
+  })
+
+  test('does not state with a refusal, nor enter it', async () => {
+    const { url, target, entered } = await keepingBooks()
+    expect(await bytesOf(url, { ...chat, model: '' })).not.toContain(HEADER)
+    await fetch(target, asking(chat, { headers: { ...asked, authorization: 'Bearer other' } }))
+    await fetch(target, asking(chat, { headers: asked }))
+    expect(await entered()).toMatchObject({ stated: true })
   })
 })
 

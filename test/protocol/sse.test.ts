@@ -76,6 +76,8 @@ describe('usage', () => {
     expect(read([stream('{"content":"\\"usage\\":{}"}')]).stated).toBeUndefined()
     expect(read([': "usage":{}\n', 'event: "usage":{}\n', '"usage":{}\n']).stated).toBeUndefined()
     expect(read([stream('{"usage":{]')]).stated).toBeUndefined()
+    const data = chunk(1, { prompt_tokens: 1 })
+    expect(read([stream(data), ': "usage":{}\n', 'xdata:{"usage":{}}\n']).stated).toEqual(JSON.parse(data))
   })
 
   test('is found in a line of megabytes that comes in pieces, and not looked for in one beyond belief', () => {
