@@ -10,6 +10,7 @@ import { openStore } from '../src/store/open.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
 import { openBody } from '../src/upstream/body.ts'
 import { call } from '../src/upstream/call.ts'
+import { cooldown } from '../src/upstream/cooldown.ts'
 import { enclaves } from '../src/upstream/enclaves.ts'
 import { forwardTo } from '../src/upstream/forward.ts'
 import { replays } from '../src/upstream/replays.ts'
@@ -48,6 +49,7 @@ function forwarded(): Serve {
     identityKey: new Uint8Array(32),
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(now),
+    cooldown: cooldown(now),
     userAgent: 'bench',
     onUnprocessable: () => undefined,
   })

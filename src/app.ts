@@ -19,6 +19,7 @@ import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
+import { cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { kept } from './upstream/kept.ts'
@@ -79,6 +80,7 @@ export function gateway(parts: Parts) {
     ...parts,
     enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
     replays: replays(now),
+    cooldown: cooldown(now),
     identityKey: keys.identity,
     userAgent: `sealgate/${version}`,
     onUnprocessable: () => {

@@ -6,6 +6,7 @@ import { ASK_METRICS_HEADER } from '../protocol/usage.ts'
 import { relay } from './answer.ts'
 import { type Backend, pathAt } from './backends.ts'
 import { type Body, openBody } from './body.ts'
+import type { Cooldown } from './cooldown.ts'
 import type { Enclaves } from './enclaves.ts'
 import type { Replays } from './replays.ts'
 import { isSettled, requireSealed, sealClaimed } from './seal.ts'
@@ -15,6 +16,7 @@ interface Deps {
   backend: Backend
   enclaves: Enclaves
   replays: Replays
+  cooldown: Cooldown
   /** Whether a body may go up unsealed. */
   plaintext: boolean
   send: Transport
@@ -33,16 +35,18 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
 
 /**
  * Forwards to one backend, with its key in place of the caller's token. What must not go there is refused before any
- * connection: another host than the list's, an open body where it must be sealed, a sealed one for the second time.
+ * connection: another host than the list's, one that asked to be left alone, an open body where it must be sealed, a
+ * sealed one for the second time.
  */
 export function forwardTo(deps: Deps): Forward {
-  const { backend, enclaves, replays, plaintext, now, stallMs, onUnprocessable } = deps
+  const { backend, enclaves, replays, cooldown, plaintext, now, stallMs, onUnprocessable } = deps
   const authorization = `Bearer ${backend.key.reveal()}`
 
   return async (request, exchange) => {
     exchange.hold()
     const base = enclaves(request.headers.get('x-tinfoil-enclave-url'))
     const key = sealClaimed(request, plaintext)
+    cooldown.check(base.origin)
     const body = await openBody(request, { stallMs, isEnough: key === undefined ? anything : isSettled })
     if (key !== undefined) requireSealed(body)
     const forget = () => key !== undefined && replays.forget(key)
@@ -51,6 +55,7 @@ export function forwardTo(deps: Deps): Forward {
       if (!exchange.reached) forget()
       throw error
     })
+    cooldown.heed(base.origin, answer)
     if (answer.statusCode === 422) {
       forget()
       onUnprocessable()

@@ -2,6 +2,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
+import { listen } from './attempt.ts'
 import { type Body, requestStalled } from './body.ts'
 import { upload } from './upload.ts'
 
@@ -29,11 +30,9 @@ export interface Patience {
   readonly headerMs: number
 }
 
-// Interim answers (100 to 199) say nothing that is passed on; no server has so many to say before the final one.
-const MOST_INTERIM = 100
-
 /**
- * Sends a request and resolves at the answer's headers; the caller then reads its body.
+ * Sends a request and resolves at the answer's headers; the caller then reads its body. A GET that was lost before
+ * the upstream took it up is sent once more, within the same time.
  * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled` or `client_gone`.
  */
 export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
@@ -51,23 +50,26 @@ export function transport(patience: Patience): Transport {
     const { hostname, port, protocol } = origin
     const host = hostname.replace(/^\[|\]$/g, '')
     const options = { host, port, method, path, headers }
-    const request =
+    // A second try takes no kept connection, which might be closing too, but a new one for itself.
+    const open = (again: boolean) =>
       protocol === 'https:'
-        ? https.request({ ...options, agent: secure, rejectUnauthorized: true })
-        : http.request({ ...options, agent: plain })
-    return attend(request, outgoing, patience)
+        ? https.request({ ...options, agent: !again && secure, rejectUnauthorized: true })
+        : http.request({ ...options, agent: !again && plain })
+    return attend(open, outgoing, patience)
   }
 }
 
 /** Watches over one request until its answer's headers are there: every way it can fail, each with its own words. */
 function attend(
-  request: ClientRequest,
-  { body, signal, reached }: Outgoing,
+  open: (again: boolean) => ClientRequest,
+  { method, body, signal, reached }: Outgoing,
   patience: Patience,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    let request = open(false)
     let answer: IncomingMessage | undefined
-    let interim = 0
+    // Never a POST: what is lost may have been taken up and paid for (RFC 9110 section 9.2.2).
+    let mayTryAgain = method === 'GET' && !body
     const connecting = alarm()
     const waiting = alarm()
 
@@ -78,6 +80,7 @@ function attend(
       request.destroy()
     }
     function settle(): void {
+      mayTryAgain = false
       connecting.off()
       waiting.off()
       signal.removeEventListener('abort', leave)
@@ -86,30 +89,30 @@ function attend(
     const stalled = () => fail(requestStalled())
     const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
 
-    signal.addEventListener('abort', leave)
-    request.on('socket', socket => {
-      if (!socket.connecting) return reached()
-      connecting.in(patience.connectMs, late('accept the connection'))
-      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
-        connecting.off()
-        reached()
+    function follow(): void {
+      listen(request, {
+        connecting: () => connecting.unlessSet(patience.connectMs, late('accept the connection')),
+        reached: () => {
+          connecting.off()
+          reached()
+        },
+        answered: incoming => {
+          settle()
+          answer = incoming
+          resolve(incoming)
+        },
+        failed: (problem, untaken) => {
+          if (!(untaken && mayTryAgain)) return fail(problem)
+          mayTryAgain = false
+          request = open(true)
+          follow()
+          request.end()
+        },
       })
-    })
-    request.on('information', () => {
-      if (++interim > MOST_INTERIM) fail(malformed())
-    })
-    request.on('response', incoming => {
-      settle()
-      answer = incoming
-      resolve(incoming)
-    })
-    request.on('error', (cause: NodeJS.ErrnoException) => {
-      // An upstream may answer and hang up before it has read the whole body: its answer stands.
-      if (!(answer && cause.code === 'EPIPE')) fail(unusable(cause))
-    })
-    // A switch of protocols, or a hang-up without a word, is neither an error nor an answer.
-    request.on('close', () => answer ?? fail(unusable()))
+    }
 
+    signal.addEventListener('abort', leave)
+    follow()
     if (signal.aborted) return leave()
     // Once the answer is there it takes its time, and so may the rest of the body.
     const within = (ms: number, ring: () => void) => answer ?? waiting.in(ms, ring)
@@ -120,14 +123,4 @@ function attend(
       broken: leave,
     })
   })
-}
-
-function unusable(cause?: NodeJS.ErrnoException): Problem {
-  return cause?.code?.startsWith('HPE_')
-    ? malformed(cause)
-    : new Problem('upstream_unreachable', 'The upstream could not be reached.', { cause })
-}
-
-function malformed(cause?: Error): Problem {
-  return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.', { cause })
 }
