@@ -80,7 +80,13 @@ export function forwardedDetail({ method, path, what }: (typeof INFERENCE)[numbe
   })
 }
 
-const FORWARDED = ['enclave_not_allowed', 'upstream_unreachable', 'upstream_malformed', 'upstream_timeout'] as const
+const FORWARDED = [
+  'enclave_not_allowed',
+  'body_too_large',
+  'upstream_unreachable',
+  'upstream_malformed',
+  'upstream_timeout',
+] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const

@@ -34,7 +34,8 @@ const MOST_INTERIM = 100
 
 /**
  * Sends a request and resolves at the answer's headers; the caller then reads its body.
- * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled` or `client_gone`.
+ * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled`, `body_too_large`
+ * or `client_gone`.
  */
 export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
 
@@ -117,7 +118,7 @@ function attend(
       waiting: () => within(patience.bodyMs, stalled),
       blocked: () => within(patience.headerMs, late('read the request')),
       sent: () => within(patience.headerMs, late('answer')),
-      broken: leave,
+      broken: reason => (reason instanceof Problem ? fail(reason) : leave()),
     })
   })
 }
