@@ -23,14 +23,20 @@ const now = Date.now
 const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
 const backend = tinfoil(upstream, new Secret('tk_bench'))
 const idleSeconds = 10
-const ways = { backend, send, now, plaintext: true, stallMs: 60_000 }
+const maxBodyBytes = 2 ** 26
+const ways = { backend, send, now, plaintext: true, stallMs: 60_000, maxBodyBytes }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
 /** Bun.serve and node:http(s), with our transport and tap between them. */
 const relayed: Serve = async request => {
   const { method, signal } = request
   const headers = { 'content-length': request.headers.get('content-length') ?? '0' }
-  const body = await openBody(request, { stallMs: 60_000, isEnough: () => true })
+  const body = await openBody(request, {
+    stallMs: 60_000,
+    maxBytes: maxBodyBytes,
+    counted: () => undefined,
+    isEnough: () => true,
+  })
   const target = { origin: backend.base, method, path: '/v1/chat/completions' }
   const answer = await send({ ...target, headers, body, signal, reached: () => undefined })
   return new Response(tapped(answer, { now, signal, ended: () => undefined }), { headers: { 'x-bench': '1' } })
@@ -74,6 +80,8 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
+    slots: undefined,
+    maxInFlight: 1_000_000,
     ...ways,
     enclaveHosts: [],
     origins: [],

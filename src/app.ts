@@ -4,11 +4,14 @@ import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { access } from './gate/access.ts'
 import { cors } from './gate/cors.ts'
+import { inFlight } from './gate/in-flight.ts'
 import type { KeySet } from './gate/keyset.ts'
 import { limited } from './gate/limited.ts'
 import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { settle } from './gate/settle.ts'
+import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
 import { tokens } from './gate/tokens.ts'
 import type { Route } from './protocol/exchange.ts'
@@ -47,6 +50,12 @@ export interface Parts {
   expected: Expected
   /** Absent when the limit is off. */
   limiter: Limiter | undefined
+  /** Absent when callers may have any number of requests open. */
+  slots: Slots | undefined
+  /** Requests that are forwarded at once. */
+  maxInFlight: number
+  /** The longest request body. */
+  maxBodyBytes: number
   backend: Backend
   /** Patterns of the hosts that a client may name as its enclave. */
   enclaveHosts: readonly string[]
@@ -71,7 +80,8 @@ export interface Parts {
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, backend, call } = parts
-  const { around, exchangeOf } = observe({ ...parts, ended: () => undefined })
+  const bounds = { slots: parts.slots, inFlight: inFlight(parts.maxInFlight) }
+  const { around, exchangeOf } = observe({ ...parts, ended: settle(bounds) })
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
@@ -95,7 +105,7 @@ export function gateway(parts: Parts) {
   const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
     inference({
       access: access({ tokens: verify, exchangeOf }),
-      limited: limited({ callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
+      limited: limited({ ...bounds, callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
       forward,
       hpkeKeys: hpkeKeys.get,
       bundle: bundles.get,
@@ -124,5 +134,9 @@ export function gateway(parts: Parts) {
     }
   })
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
-  return { fetch, sweep: addresses.sweep, routes: rooms.routes }
+  const sweep = async () => {
+    await addresses.sweep()
+    await parts.slots?.sweep()
+  }
+  return { fetch, sweep, routes: rooms.routes }
 }

@@ -5,6 +5,7 @@ const PER_STREAM = 2
 // For the issuer's keys, the enclave's key, and whoever asks after our health.
 const SPARE = 8
 
+// Bun itself raises the soft limit to the hard one as it starts; test/attacks/descriptors.test.ts holds it to that.
 /** How many streams at once this process has descriptors for; infinitely many where the system does not tell. */
 export function streamsThatFit(): number {
   try {

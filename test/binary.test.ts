@@ -199,6 +199,7 @@ test('the limit survives kill -9 and a restart, and the database holds no issuer
     DATABASE_URL: 'sqlite:limit.db',
     RATE_LIMIT_RPM: '1',
     RATE_LIMIT_BURST: '10',
+    CONCURRENT_LIMIT: '0',
     ISSUER: 'https://issuer-to-be-forgotten.example',
   }
   const first = await dev({ cwd, env })

@@ -21,7 +21,7 @@ export interface Gateway extends Running {
 export interface Ground {
   /** An empty directory, in which the gateways run. */
   readonly directory: string
-  /** Starts the compiled executable in front of an upstream, its environment nothing but this. No rate limit unless set. */
+  /** Starts the compiled executable in front of an upstream, its environment nothing but this. No limits unless set. */
   gateway(upstream: string, env?: Record<string, string>): Promise<Gateway>
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string): Promise<{ authorization: string }>
@@ -74,6 +74,8 @@ async function lay() {
           PORT: '0',
           DATABASE_URL: 'sqlite::memory:',
           RATE_LIMIT_RPM: '0',
+          CONCURRENT_LIMIT: '0',
+          MAX_IN_FLIGHT: '1000000',
           ALLOW_PLAINTEXT: 'true',
           ...env,
           TINFOIL_API_KEY: 'tk-prove',

@@ -24,6 +24,13 @@ export interface End extends BodyEnd {
   readonly status: number
 }
 
+/** One of the requests that a caller may have open at once. */
+export interface Slot {
+  readonly owner: string
+  /** From 1 to the limit. */
+  readonly number: number
+}
+
 /** One request's life, from its acceptance to the last byte of its answer: what the moments along the path tell each other. */
 export class Exchange {
   readonly id: RequestId
@@ -33,6 +40,10 @@ export class Exchange {
   target = { path: '/', query: '' }
   route: Route | undefined
   principal: Principal | undefined
+  /** Whether it counts as one that this process forwards. */
+  inFlight = false
+  /** What it holds of its caller's open requests. */
+  slot: Slot | undefined
   /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
   address: () => string = () => 'unknown'
   /** What went wrong, if anything, where the status alone does not say it. */

@@ -83,6 +83,7 @@ export function forwardedDetail({ method, path, what }: (typeof INFERENCE)[numbe
 const FORWARDED = [
   'enclave_not_allowed',
   'upstream_overloaded',
+  'body_too_large',
   'upstream_unreachable',
   'upstream_malformed',
   'upstream_timeout',

@@ -14,6 +14,7 @@ export type Event =
   | 'keys_loaded'
   | 'keys_failed'
   | 'sweep_failed'
+  | 'slots_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

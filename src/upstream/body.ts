@@ -16,6 +16,10 @@ export interface Body {
 interface Opening {
   /** Milliseconds without a byte after which the client is given up; for a body taken whole, for all of it. */
   stallMs: number
+  /** The longest body that is taken. */
+  maxBytes: number
+  /** Told of bytes that were read. */
+  counted: (bytes: number) => void
   /** Whether these first bytes tell what must be known before anything is sent on. */
   isEnough: (head: Uint8Array) => boolean
 }
@@ -25,11 +29,14 @@ const SMALL_BYTES = 65_536
 
 /**
  * Opens the body of a client's request, `null` where it has none; one that tells a small length is taken whole.
- * @throws Problem `request_stalled`, or `client_gone` when the client breaks off.
+ * @throws Problem `body_too_large` when its length says so, before any of it is read, or else by counting, here or while
+ * the rest is read; `request_stalled`, or `client_gone` when the client breaks off.
  */
-export async function openBody(client: Request, { stallMs, isEnough }: Opening): Promise<Body | null> {
-  if (!client.body) return null
+export async function openBody(client: Request, opening: Opening): Promise<Body | null> {
+  const { stallMs, isEnough, maxBytes, counted } = opening
   const length = client.headers.get('content-length')
+  if (length !== null && Number(length) > maxBytes) throw bodyTooLarge(maxBytes)
+  if (!client.body) return null
   const stall = alarm()
   const stalled = Promise.withResolvers<never>()
   const within = <T>(bytes: Promise<T>): Promise<T> => {
@@ -37,8 +44,11 @@ export async function openBody(client: Request, { stallMs, isEnough }: Opening):
     return Promise.race([bytes, stalled.promise])
   }
   try {
-    if (length !== null && Number(length) <= SMALL_BYTES) return { head: await within(client.bytes()) }
-    return await openStream(client.body.getReader(), isEnough, within)
+    if (length === null || Number(length) > SMALL_BYTES)
+      return await openStream(bounded(client.body.getReader(), opening), isEnough, within)
+    const head = await within(client.bytes())
+    counted(head.byteLength)
+    return { head }
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     throw new Problem('client_gone', 'The client left before its request was whole.', { cause })
@@ -51,6 +61,30 @@ export async function openBody(client: Request, { stallMs, isEnough }: Opening):
 export function requestStalled(): Problem {
   return new Problem('request_stalled', 'The request body stopped coming.', { headers: { connection: 'close' } })
 }
+
+function bodyTooLarge(maxBytes: number): Problem {
+  return new Problem('body_too_large', `The request body is longer than ${maxBytes} bytes: send a shorter one.`, {
+    headers: { connection: 'close' },
+  })
+}
+
+/** Counts what is read, and refuses what is read beyond the bound. */
+function bounded(reader: Reader, { maxBytes, counted }: Opening): Reader {
+  let bytes = 0
+  return {
+    read: async () => {
+      const part = await reader.read()
+      const { byteLength } = part.value ?? NOTHING
+      bytes += byteLength
+      counted(byteLength)
+      if (bytes > maxBytes) throw bodyTooLarge(maxBytes)
+      return part
+    },
+    cancel: () => reader.cancel(),
+  }
+}
+
+const NOTHING = new Uint8Array()
 
 async function openStream(
   reader: Reader,

@@ -21,6 +21,8 @@ interface Deps {
   plaintext: boolean
   send: Transport
   now: () => number
+  /** The longest request body. */
+  maxBodyBytes: number
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
   identityKey: Uint8Array
@@ -39,7 +41,7 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
  * sealed one for the second time.
  */
 export function forwardTo(deps: Deps): Forward {
-  const { backend, enclaves, replays, cooldown, plaintext, now, stallMs, onUnprocessable } = deps
+  const { backend, enclaves, replays, cooldown, plaintext, now, stallMs, maxBodyBytes, onUnprocessable } = deps
   const authorization = `Bearer ${backend.key.reveal()}`
 
   return async (request, exchange) => {
@@ -47,7 +49,14 @@ export function forwardTo(deps: Deps): Forward {
     const base = enclaves(request.headers.get('x-tinfoil-enclave-url'))
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
-    const body = await openBody(request, { stallMs, isEnough: key === undefined ? anything : isSettled })
+    const body = await openBody(request, {
+      stallMs,
+      maxBytes: maxBodyBytes,
+      counted: bytes => {
+        exchange.bytesUp += bytes
+      },
+      isEnough: key === undefined ? anything : isSettled,
+    })
     if (key !== undefined) requireSealed(body)
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()

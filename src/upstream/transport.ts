@@ -33,7 +33,8 @@ export interface Patience {
 /**
  * Sends a request and resolves at the answer's headers; the caller then reads its body. A GET that was lost before
  * the upstream took it up is sent once more, within the same time.
- * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled` or `client_gone`.
+ * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled`, `body_too_large`
+ * or `client_gone`.
  */
 export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
 
@@ -120,7 +121,7 @@ function attend(
       waiting: () => within(patience.bodyMs, stalled),
       blocked: () => within(patience.headerMs, late('read the request')),
       sent: () => within(patience.headerMs, late('answer')),
-      broken: leave,
+      broken: reason => (reason instanceof Problem ? fail(reason) : leave()),
     })
   })
 }

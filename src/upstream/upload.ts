@@ -8,8 +8,8 @@ interface Watch {
   blocked: () => void
   /** Called when the request's last byte has been handed over. */
   sent: () => void
-  /** Called when the client breaks off. */
-  broken: () => void
+  /** Called with the reason when the client breaks off, or its body may not go on. */
+  broken: (reason: unknown) => void
 }
 
 /** Hands the client's body to the upstream as it arrives, no faster than the upstream reads. Never throws. */

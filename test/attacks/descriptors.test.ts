@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { devGateways } from '../kit/dev.ts'
 import { type RawUpstream, rawRequest, rawUpstream, requestBytes, type Wire } from '../kit/raw.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS } from '../kit/stage.ts'
@@ -10,8 +11,8 @@ afterEach(async () => {
   for (const upstream of upstreams.splice(0)) await upstream.stop()
 })
 
-/** A gateway with so many descriptors before an upstream whose chats begin and never end. */
-async function gatewayWith(descriptors: number) {
+/** A gateway with so many descriptors, or so many at first that may be raised, before an upstream whose chats begin and never end. */
+async function gatewayWith(descriptors: number | string) {
   const upstream = await rawUpstream(async wire => {
     for (;;) {
       const { head } = await wire.message()
@@ -40,6 +41,20 @@ test('a start with few descriptors says how many streams fit, and so many do', a
 test('a start with plenty of descriptors does not speak of them', async () => {
   const { gateway } = await gatewayWith(4096)
   expect(gateway.output()).not.toContain('few_descriptors')
+})
+
+test('a start raises its own limit as far as it may', async () => {
+  // `-n` alone sets both: the soft limit that holds, and the hard one that a process may raise it to.
+  const { gateway } = await gatewayWith('4096 && ulimit -Sn 256')
+  expect(gateway.output()).not.toContain('few_descriptors')
+  const limits = readFileSync(`/proc/${gateway.pid}/limits`, 'utf8')
+  expect(limits).toMatch(/^Max open files +4096 +4096 /m)
+})
+
+test('a start that may raise it to few says how many streams fit then', async () => {
+  const { gateway } = await gatewayWith('256 && ulimit -Sn 64')
+  const [, streams] = await gateway.says(/few_descriptors streams=(\d+)/)
+  expect(Number(streams)).toBeWithin(64, 128)
 })
 
 test('two hundred clients for sixty-four descriptors are served or told, and the gateway recovers', async () => {

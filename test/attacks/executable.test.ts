@@ -1,8 +1,10 @@
 import { afterAll, expect, test } from 'bun:test'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { HOST, hurl } from '../kit/attack.ts'
 import { compile, startDev } from '../kit/binary.ts'
 import { freshDirectory } from '../kit/directory.ts'
+import { rawRequest } from '../kit/raw.ts'
+import { chunk } from '../kit/stage.ts'
 
 // The dearest of the attacks beside this page, once more against what is shipped: its server has settings of its own.
 const home = freshDirectory()
@@ -46,4 +48,27 @@ test('an error of the executable is no page of Bun’s', async () => {
     const { text } = await hurl(url, bytes)
     expect(text).not.toMatch(/<html|bun|stack/i)
   }
+})
+
+test('the executable refuses a body by its length in its own words, however long', async () => {
+  for (const length of [68_157_441, Number.MAX_SAFE_INTEGER]) {
+    const { statuses, text } = await hurl(url, `${post}Content-Length: ${length}\r\n\r\n{}`)
+    expect(statuses).toEqual([413])
+    expect(text).toContain('"code":"body_too_large"')
+  }
+})
+
+test.each([
+  ['in chunks', 'Transfer-Encoding: chunked', (block: string) => chunk(block)],
+  ['by length', 'Content-Length: 150000000', (block: string) => block],
+])('the executable drops what nobody reads, %s, as it comes', async (_, header, framed) => {
+  const size = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1]) * 1024
+  const before = size()
+  const piece = framed('x'.repeat(1_000_000))
+  const client = await rawRequest(url, `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${header}\r\n\r\n`)
+  for (let sent = 0; sent < 149; sent++) await client.send(piece)
+  expect(client.text).toStartWith('HTTP/1.1 401 ')
+  expect(size() - before).toBeLessThan(75e6)
+  expect(client.ended).toBe('open')
+  client.reset()
 })

@@ -37,9 +37,18 @@ export function devGateways() {
     start: async (
       cwd: string,
       env: Record<string, string> = {},
-      { descriptors }: { descriptors?: number } = {},
+      { descriptors }: { descriptors?: number | string } = {},
     ): Promise<DevGateway> => {
-      const args = ['--database-url', 'sqlite:x.db', '--rate-limit-rpm', '60000', '--rate-limit-burst', '1000']
+      const args = [
+        '--database-url',
+        'sqlite:x.db',
+        '--rate-limit-rpm',
+        '60000',
+        '--rate-limit-burst',
+        '1000',
+        '--concurrent-limit',
+        '0',
+      ]
       const path = descriptors ? limited(await executable(), descriptors, cwd) : await executable()
       const running = await startDev(path, { cwd, args, env })
       alive.push(running)
@@ -71,8 +80,8 @@ export function devGateways() {
   }
 }
 
-/** A script that starts the executable with so many descriptors. */
-function limited(path: string, descriptors: number, cwd: string): string {
+/** A script that starts the executable with so many descriptors, as `ulimit -n` takes them. */
+function limited(path: string, descriptors: number | string, cwd: string): string {
   const script = join(cwd, 'limited')
   writeFileSync(script, `#!/bin/sh\nulimit -n ${descriptors}\nexec '${path}' "$@"\n`, { mode: 0o755 })
   return script

@@ -3,6 +3,7 @@ import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import { keySet } from '../../src/gate/keyset.ts'
 import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
+import { slots } from '../../src/gate/slots.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { openStore } from '../../src/store/open.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
@@ -19,6 +20,10 @@ export interface KitOptions {
   upstream: string
   rpm?: number
   burst?: number
+  /** Requests that a caller may have open; any number unless given. */
+  concurrent?: number
+  maxInFlight?: number
+  maxBodyBytes?: number
   /** A SQLite file; memory unless given. */
   path?: string
   now?: () => number
@@ -74,6 +79,8 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     now,
     log,
   })
+  const { concurrent = 0 } = options
+  const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const { fetch, sweep, routes } = gateway({
     version: '0.0.0-test',
     log,
@@ -83,6 +90,9 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     keySet: set,
     expected: options.expected ?? { issuer: ISSUER, audiences: [AUDIENCE] },
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
+    slots: open,
+    maxInFlight: options.maxInFlight ?? 1_000_000,
+    maxBodyBytes: options.maxBodyBytes ?? 2 ** 40,
     backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
     enclaveHosts: options.enclaveHosts ?? ['inference.tinfoil.sh'],
     plaintext: options.plaintext ?? true,
@@ -101,7 +111,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     reusePort: false,
     development: false,
     idleTimeout: idleSeconds,
-    maxRequestBodySize: 128 * 1024 * 1024,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch,
   })
   return {
@@ -119,6 +129,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
       set.stop()
       await server.stop(true)
       await issuer.stop()
+      await open?.close()
       store.close()
     },
   }

@@ -1,4 +1,5 @@
 import { Database } from 'bun:sqlite'
+import { slots } from '../../src/gate/slots.ts'
 import { openStore } from '../../src/store/open.ts'
 
 /** What another process can be asked to do with a database file. */
@@ -19,6 +20,14 @@ const ACTS = {
     await Bun.stdin.text()
     file.run('COMMIT')
     file.close()
+  },
+  /** Takes all slots of a caller but one, says so, and keeps them for as long as it lives. */
+  holdSlots: async (path: string) => {
+    const { store } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+    const held = slots({ store, now: Date.now, log: () => undefined, limit: 3, process: crypto.randomUUID() })
+    await Promise.all([held.acquire('j_ada'), held.acquire('j_ada')])
+    console.log('held')
+    await Bun.stdin.text()
   },
   /** Opens it as a user whom no file's mode makes way for; says how that ended. */
   openAsNobody: async (path: string) => {

@@ -3,6 +3,7 @@ import { Exchange, type Route } from '../../src/protocol/exchange.ts'
 import { requestIdFrom } from '../../src/protocol/ids.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
+import { cooldown } from '../../src/upstream/cooldown.ts'
 import { enclaves } from '../../src/upstream/enclaves.ts'
 import { forwardTo } from '../../src/upstream/forward.ts'
 import { replays } from '../../src/upstream/replays.ts'
@@ -24,6 +25,8 @@ export function wayOut(upstream: string): WayOut {
     backend,
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(Date.now),
+    cooldown: cooldown(Date.now),
+    maxBodyBytes: 68_157_440,
     plaintext: true,
     send: transport({ connectMs: 5000, bodyMs: 5000, headerMs: 5000 }),
     now: Date.now,
