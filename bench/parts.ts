@@ -23,6 +23,8 @@ export interface Stage {
   answering(port: number): Promise<Subject>
   /** An upstream that opens a stream, sends one event, and stays quiet. */
   quiet(port: number): Promise<Subject>
+  /** An upstream whose events tell when they were sent, and that states at each stream's end what it cost, or does not. */
+  pacing(states: 'stating' | 'silent', port: number): Promise<Subject>
   /** nginx as a plain reverse proxy before an upstream. */
   nginx(upstream: Subject, port: number): Promise<Subject>
   /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
@@ -67,6 +69,8 @@ export async function stage(): Promise<Stage> {
     authorization: `Bearer ${token}`,
     answering: port => nginx('direct', OTHER_CORE, port, `default_type application/json; return 200 '${CHAT}';`),
     quiet: port => begin('quiet', OTHER_CORE, [process.execPath, join(import.meta.dir, 'quiet.ts'), `${port}`], port),
+    pacing: (states, port) =>
+      begin('pacing', OTHER_CORE, [process.execPath, join(import.meta.dir, 'pacing.ts'), `${port}`, states], port),
     nginx: ({ url }, port) => {
       const upstream = `upstream behind { server ${new URL(url).host}; keepalive 256; }`
       const location = 'proxy_pass http://behind; proxy_set_header Connection ""; proxy_http_version 1.1;'
@@ -74,15 +78,10 @@ export async function stage(): Promise<Stage> {
     },
     sealgate: ({ url }, port) =>
       begin('sealgate', MEASURED_CORE, [executable], port, {
-        TINFOIL_API_KEY: 'tk_bench',
+        ...GOVERNED,
         TINFOIL_BASE_URL: url,
-        ALLOW_PLAINTEXT: 'true',
         JWKS_URL: issuer.jwksUrl,
-        ISSUER: 'bench',
-        AUDIENCES: 'bench',
-        ...UNBOUND,
         DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
-        HOST: '127.0.0.1',
         PORT: `${port}`,
       }),
     stretch: (name, { url }, port) => {
@@ -109,8 +108,13 @@ function ended(child: Bun.Subprocess): Promise<number> {
   return child.exited
 }
 
-/** One caller may do whatever the bench asks of it. */
-const UNBOUND = {
+/** The executable with every check on, and limits so wide that one caller may do whatever the bench asks of it. */
+const GOVERNED = {
+  TINFOIL_API_KEY: 'tk_bench',
+  ALLOW_PLAINTEXT: 'true',
+  ISSUER: 'bench',
+  AUDIENCES: 'bench',
+  HOST: '127.0.0.1',
   RATE_LIMIT_RPM: '1000000',
   RATE_LIMIT_BURST: '1000000',
   CONCURRENT_LIMIT: '0',

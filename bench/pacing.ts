@@ -1,0 +1,29 @@
+// An upstream whose streams tell the time: each event is a frame that holds the moment it was sent. Only bench/metered.ts uses it.
+import http from 'node:http'
+
+const [port, states] = Bun.argv.slice(2)
+const EVENTS = 32
+const PACE_MS = 10
+const METRICS = 'x-tinfoil-usage-metrics'
+
+const server = http.createServer(async (request, response) => {
+  request.resume()
+  const announced: Record<string, string> = states === 'stating' ? { trailer: METRICS } : {}
+  const headers = { 'content-type': 'text/event-stream', 'ehbp-response-nonce': '0'.repeat(64), ...announced }
+  response.writeHead(200, headers)
+  for (let sent = 0; sent < EVENTS && !response.destroyed; sent++) {
+    response.write(frame())
+    await Bun.sleep(PACE_MS)
+  }
+  if (states === 'stating') response.addTrailers({ [METRICS]: 'prompt=10,completion=32,total=42,model=bench' })
+  response.end()
+})
+server.listen(Number(port), '127.0.0.1')
+
+/** A frame of 250 bytes, as long as a sealed event mostly is; it begins with nanoseconds of the machine's clock. */
+function frame(): Buffer {
+  const bytes = Buffer.alloc(250, '.')
+  bytes.writeUInt32BE(246, 0)
+  bytes.write(`t=${process.hrtime.bigint()};`, 4)
+  return bytes
+}
