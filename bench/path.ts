@@ -5,10 +5,12 @@ import { limiter } from '../src/gate/limiter.ts'
 import { logger } from '../src/gate/log.ts'
 import { observe } from '../src/gate/observe.ts'
 import { gathered } from '../src/output.ts'
+import type { Route } from '../src/protocol/exchange.ts'
 import { Secret } from '../src/protocol/secret.ts'
 import { openStore } from '../src/store/open.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
 import { openBody } from '../src/upstream/body.ts'
+import { cacheSecrets } from '../src/upstream/cache-secret.ts'
 import { call } from '../src/upstream/call.ts'
 import { cooldown } from '../src/upstream/cooldown.ts'
 import { enclaves } from '../src/upstream/enclaves.ts'
@@ -23,8 +25,7 @@ const now = Date.now
 const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
 const backend = tinfoil(upstream, new Secret('tk_bench'))
 const idleSeconds = 10
-const maxBodyBytes = 2 ** 26
-const ways = { backend, send, now, plaintext: true, stallMs: 60_000, maxBodyBytes }
+const ways = { backend, send, now, plaintext: true, stallMs: 60_000, maxBodyBytes: 2 ** 26, maxJsonBytes: 2 ** 25 }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
 /** Bun.serve and node:http(s), with our transport and tap between them. */
@@ -33,7 +34,7 @@ const relayed: Serve = async request => {
   const headers = { 'content-length': request.headers.get('content-length') ?? '0' }
   const body = await openBody(request, {
     stallMs: 60_000,
-    maxBytes: maxBodyBytes,
+    maxBytes: ways.maxBodyBytes,
     counted: () => undefined,
     isEnough: () => true,
   })
@@ -56,12 +57,14 @@ function forwarded(): Serve {
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(now),
     cooldown: cooldown(now),
+    cacheSecrets: cacheSecrets({ ...ways, cacheKey: new Uint8Array(32) }),
     userAgent: 'bench',
     onUnprocessable: () => undefined,
   })
   return around(async request => {
     const exchange = exchangeOf(request)
     exchange.target = { path: '/v1/chat/completions', query: '' }
+    exchange.route = '/v1/chat/completions' as Route
     return forward(request, exchange)
   })
 }

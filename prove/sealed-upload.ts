@@ -124,7 +124,7 @@ async function toStalledReader(ground: Ground): Promise<Figure[]> {
   const bearer = await ground.bearer()
   await warm(gateway, bearer)
   const memory = ground.also(watchMemory(gateway.pid))
-  const client = await ask(gateway.url, `POST ${CHAT}`, { ...bearer, 'content-length': '0' })
+  const client = await ask(gateway.url, `POST ${CHAT}`, { ...bearer, 'content-length': '2' }, '{}')
   await client.head()
   const body = chunkedBody()
   client.onBody(body.read)

@@ -76,7 +76,7 @@ async function round({ url }: Gateway, headers: Record<string, string>): Promise
 }
 
 async function stalled({ url }: Gateway, headers: Record<string, string>): Promise<Wire> {
-  const reader = await ask(url, 'POST /v1/chat/completions', { ...headers, 'content-length': '0' })
+  const reader = await ask(url, 'POST /v1/chat/completions', { ...headers, 'content-length': '2' }, '{}')
   await reader.head()
   reader.pause()
   return reader

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { cacheSecret } from './features/cache-secret.ts'
 import { docs } from './features/docs.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
@@ -21,6 +22,7 @@ import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
+import { cacheSecrets } from './upstream/cache-secret.ts'
 import type { Call } from './upstream/call.ts'
 import { cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
@@ -69,6 +71,8 @@ export interface Parts {
   idleSeconds: number
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
+  /** The longest body that is read. */
+  maxJsonBytes: number
   /** Networks of the proxies whose `X-Forwarded-For` is believed. */
   proxies: readonly string[]
   /** Where attestation bundles come from. */
@@ -91,6 +95,7 @@ export function gateway(parts: Parts) {
     enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
     replays: replays(now),
     cooldown: cooldown(now),
+    cacheSecrets: cacheSecrets({ ...parts, cacheKey: keys.cache }),
     identityKey: keys.identity,
     userAgent: `sealgate/${version}`,
     onUnprocessable: () => {
@@ -102,15 +107,15 @@ export function gateway(parts: Parts) {
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
 
-  const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
-    inference({
-      access: access({ tokens: verify, exchangeOf }),
-      limited: limited({ ...bounds, callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
-      forward,
-      hpkeKeys: hpkeKeys.get,
-      bundle: bundles.get,
-    }),
-  )
+  const gates = {
+    access: access({ tokens: verify, exchangeOf }),
+    limited: limited({ ...bounds, callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
+  }
+
+  const rooms = new Elysia({ name: 'rooms' })
+    .use(health({ version, backends: [backend.name], needs }))
+    .use(inference({ ...gates, forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }))
+    .use(cacheSecret({ ...gates, cacheKey: keys.cache }))
 
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 

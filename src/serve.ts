@@ -81,6 +81,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     origins: config.CORS_ALLOWED_ORIGINS ?? [],
     call,
     stallMs: BODY_MS,
+    maxJsonBytes: config.MAX_JSON_BYTES,
     send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
     idleSeconds: KEEP_ALIVE_SECONDS,
     proxies: config.TRUSTED_PROXIES ?? [],

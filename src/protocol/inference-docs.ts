@@ -1,3 +1,4 @@
+import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS } from './openapi-words.ts'
@@ -55,24 +56,31 @@ const SHOWN: Readonly<Record<InferencePath, Shown>> = {
   '/v1/convert/file': { body: { files: '(bytes)' }, form: true, answer: { status: 'success' } },
 }
 
-const BODY = [
-  'Sealed by EHBP unless the operator allows plaintext; what stands here is what is sealed.',
-  'The gateway does not read it: the enclave alone judges it.',
-].join(' ')
+const SEAL = 'Sealed by EHBP unless the operator allows plaintext; what stands here is what is sealed.'
+const UNREAD = 'The gateway does not read it: the enclave alone judges it.'
+const READ =
+  'Of an open one the gateway reads that it is a JSON object without a key twice, and adds `user_cache_secret` if it is not there.'
 
 /** What is said of a forwarded route. */
-export function forwardedDetail({ method, path, what }: (typeof INFERENCE)[number]): Detail {
+export function forwardedDetail({ method, path, what, ...route }: (typeof INFERENCE)[number]): Detail {
+  const cached = 'cached' in route
   const posted = method === 'POST'
   const shown: Shown = SHOWN[path]
   const passed = headers([...LIMIT_HEADERS, 'X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
   const description = 'The answer of the enclave, byte for byte; sealed if the request was.'
   const upstream = "Any other answer of the enclave: its own status and body; 502 where it refused the operator's key."
-  return refuses(posted ? [...FORWARDED, ...SEALED] : FORWARDED, {
+  return refuses([...FORWARDED, ...(posted ? SEALED : []), ...(cached ? OPEN : [])], {
     tags: ['inference'],
     summary: what,
     parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
-    ...(shown.body && { requestBody: { description: BODY, required: true, content: taken(shown.body, shown.form) } }),
+    ...(shown.body && {
+      requestBody: {
+        description: `${SEAL} ${cached ? READ : UNREAD}`,
+        required: true,
+        content: taken(shown.body, shown.form),
+      },
+    }),
     responses: {
       200: { description, headers: { ...passed, ...sealing }, ...(method !== 'HEAD' && { content: given(shown) }) },
       default: { description: upstream, headers: passed },
@@ -89,6 +97,7 @@ const FORWARDED = [
   'upstream_timeout',
 ] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
+const OPEN = ['malformed_json', 'body_too_large'] as const
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const
 
@@ -138,6 +147,29 @@ export function attestationDetail(): Detail {
         description: 'The bundle.',
         headers: headers(LIMIT_HEADERS),
         content: { 'application/json': { schema: { type: 'object' }, example: { domain: 'inference.tinfoil.sh' } } },
+      },
+    },
+  })
+}
+
+/** What is said of a caller's cache secret. */
+export function cacheSecretDetail(): Detail {
+  const properties = { [CACHE_SECRET]: { type: 'string', pattern: '^[0-9a-f]{64}$' } }
+  const description =
+    "The caller's own, the same each time; for sealed bodies, as their member `user_cache_secret`. Open ones get it added."
+  return refuses([], {
+    tags: ['inference'],
+    summary: 'A secret that keeps what a caller asked out of the timing of others.',
+    responses: {
+      200: {
+        description,
+        headers: headers(LIMIT_HEADERS),
+        content: {
+          'application/json': {
+            schema: { type: 'object', required: [CACHE_SECRET], properties },
+            example: { [CACHE_SECRET]: '0f'.repeat(32) },
+          },
+        },
       },
     },
   })

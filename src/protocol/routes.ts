@@ -4,6 +4,8 @@ interface InferenceRoute {
   readonly path: `/v1/${string}`
   /** Whether its answer costs tokens. */
   readonly metered?: true
+  /** Whether its body is a prompt that Tinfoil keeps the beginning of, by `user_cache_secret`. */
+  readonly cached?: true
   /** What it is for, as the documentation says it. */
   readonly what: string
 }
@@ -12,11 +14,23 @@ interface InferenceRoute {
 export const INFERENCE = [
   { method: 'GET', path: '/v1/models', what: 'Models that can be asked.' },
   { method: 'HEAD', path: '/v1/models', what: 'The headers of that list.' },
-  { method: 'POST', path: '/v1/chat/completions', metered: true, what: 'Chat, in one piece or as a stream of events.' },
+  {
+    method: 'POST',
+    path: '/v1/chat/completions',
+    metered: true,
+    cached: true,
+    what: 'Chat, in one piece or as a stream of events.',
+  },
   { method: 'POST', path: '/v1/chat/completions/input_tokens', what: 'Tokens that a chat would count.' },
-  { method: 'POST', path: '/v1/responses', metered: true, what: 'A response, in one piece or as a stream of events.' },
+  {
+    method: 'POST',
+    path: '/v1/responses',
+    metered: true,
+    cached: true,
+    what: 'A response, in one piece or as a stream of events.',
+  },
   { method: 'POST', path: '/v1/responses/input_tokens', what: 'Tokens that a response would count.' },
-  { method: 'POST', path: '/v1/completions', metered: true, what: 'A text continued.' },
+  { method: 'POST', path: '/v1/completions', metered: true, cached: true, what: 'A text continued.' },
   { method: 'POST', path: '/v1/embeddings', metered: true, what: 'Texts as vectors.' },
   { method: 'POST', path: '/v1/audio/transcriptions', what: 'Speech as text; multipart.' },
   { method: 'POST', path: '/v1/audio/speech', what: 'Text as speech; the answer is binary.' },
@@ -30,3 +44,6 @@ export const METERED: ReadonlySet<string> = new Set(
 
 /** A path that an enclave answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']
+
+/** The routes whose prompts Tinfoil caches. */
+export const CACHED: ReadonlySet<string> = new Set(INFERENCE.filter(route => 'cached' in route).map(({ path }) => path))

@@ -3,8 +3,10 @@ import { keyChecks } from './schema.ts'
 import type { Store } from './store.ts'
 
 /** What a key is for. Each role has a key of its own, so that one that leaks opens nothing else. */
-export type Role = 'identity'
-const ROLES: readonly Role[] = ['identity']
+export type Role = 'identity' | 'cache'
+const ROLES: readonly Role[] = ['identity', 'cache']
+/** The roles whose keys the database hangs on. The cache's is none: whoever replaces DATA_KEY keeps the rest. */
+const CHECKED: readonly Role[] = ['identity']
 
 /** The key of each role, 32 bytes. */
 export type Keys = Readonly<Record<Role, Uint8Array>>
@@ -44,9 +46,9 @@ export async function verifyKeys(store: Store, keys: Keys): Promise<void> {
   }
 }
 
-/** Writes the check value of every role that has none yet. */
+/** Writes the check value of every role that the database hangs on and that has none yet. */
 export async function recordKeys(store: Store, keys: Keys): Promise<void> {
-  const rows = ROLES.map(role => ({ role, value: checkValue(keys[role]) }))
+  const rows = CHECKED.map(role => ({ role, value: checkValue(keys[role]) }))
   await store.ask(() => store.db.insert(keyChecks).values(rows).onConflictDoNothing().run())
 }
 

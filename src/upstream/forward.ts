@@ -2,10 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../protocol/exchange.ts'
 import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
+import { CACHED } from '../protocol/routes.ts'
 import { ASK_METRICS_HEADER } from '../protocol/usage.ts'
 import { relay } from './answer.ts'
 import { type Backend, pathAt } from './backends.ts'
 import { type Body, openBody } from './body.ts'
+import type { CacheSecrets } from './cache-secret.ts'
 import type { Cooldown } from './cooldown.ts'
 import type { Enclaves } from './enclaves.ts'
 import type { Replays } from './replays.ts'
@@ -17,12 +19,15 @@ interface Deps {
   enclaves: Enclaves
   replays: Replays
   cooldown: Cooldown
+  cacheSecrets: CacheSecrets
   /** Whether a body may go up unsealed. */
   plaintext: boolean
   send: Transport
   now: () => number
   /** The longest request body. */
   maxBodyBytes: number
+  /** The longest one that is read. */
+  maxJsonBytes: number
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
   identityKey: Uint8Array
@@ -32,7 +37,10 @@ interface Deps {
   onUnprocessable: () => void
 }
 
-/** Sends a request on to the upstream and its answer back, bodies unread and unchanged, both ways as they come. */
+/**
+ * Sends a request on to the upstream and its answer back, bodies unread and unchanged, both ways as they come; but an
+ * open prompt is read whole, and gets its caller's cache secret.
+ */
 export type Forward = (request: Request, exchange: Exchange) => Promise<Response>
 
 /**
@@ -41,26 +49,29 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
  * sealed one for the second time.
  */
 export function forwardTo(deps: Deps): Forward {
-  const { backend, enclaves, replays, cooldown, plaintext, now, stallMs, maxBodyBytes, onUnprocessable } = deps
+  const { backend, enclaves, replays, cooldown, cacheSecrets, plaintext, now, onUnprocessable } = deps
   const authorization = `Bearer ${backend.key.reveal()}`
 
   return async (request, exchange) => {
     exchange.hold()
+    exchange.backend = backend.name
     const base = enclaves(request.headers.get('x-tinfoil-enclave-url'))
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
-    const body = await openBody(request, {
-      stallMs,
-      maxBytes: maxBodyBytes,
+    const isPrompt = key === undefined && CACHED.has(exchange.route ?? '')
+    const opened = await openBody(request, {
+      stallMs: deps.stallMs,
+      maxBytes: isPrompt ? Math.min(deps.maxJsonBytes, deps.maxBodyBytes) : deps.maxBodyBytes,
       counted: bytes => {
         exchange.bytesUp += bytes
       },
       isEnough: key === undefined ? anything : isSettled,
     })
-    if (key !== undefined) requireSealed(body)
+    if (key !== undefined) requireSealed(opened)
+    const body = isPrompt ? await cacheSecrets.added(opened, exchange) : { body: opened, length: lengthOf(request) }
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()
-    const answer = await handOver(request, exchange, { base, body, authorization }, deps).catch(error => {
+    const answer = await handOver(request, exchange, { base, ...body, authorization }, deps).catch(error => {
       if (!exchange.reached) forget()
       throw error
     })
@@ -76,7 +87,7 @@ export function forwardTo(deps: Deps): Forward {
 function handOver(
   request: Request,
   exchange: Exchange,
-  { base, body, authorization }: { base: URL; body: Body | null; authorization: string },
+  { base, body, length, authorization }: { base: URL; body: Body | null; length: Length; authorization: string },
   { send, identityKey, userAgent }: Deps,
 ): Promise<IncomingMessage> {
   const { path, query } = exchange.target
@@ -88,7 +99,7 @@ function handOver(
     path: pathAt(base, path) + query,
     headers: {
       ...upHeaders(request.headers),
-      ...framing(request),
+      ...(length !== null && { 'content-length': String(length) }),
       ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
       authorization,
       'user-agent': userAgent,
@@ -103,11 +114,11 @@ function handOver(
   })
 }
 
-/** The client's own framing: its length if it told one, else chunks. */
-function framing(request: Request): Record<string, string> {
-  const length = request.body && request.headers.get('content-length')
-  return length ? { 'content-length': length } : {}
-}
+/** A body's length, `null` where none is told and it goes in chunks. */
+type Length = string | number | null
+
+/** The client's own framing. */
+const lengthOf = ({ body, headers }: Request): Length => body && headers.get('content-length')
 
 const anything = () => true
 

@@ -36,7 +36,7 @@ const WHOLE: typeof BROKEN = {
 let at: Target
 let outcomes: ReadonlyMap<string, Outcome>
 const chunked = (mark: string) =>
-  `POST /v1/chat/completions?${mark} HTTP/1.1\r\n${HOST}${at.signed}Transfer-Encoding: chunked\r\n\r\n`
+  `POST /v1/embeddings?${mark} HTTP/1.1\r\n${HOST}${at.signed}Transfer-Encoding: chunked\r\n\r\n`
 const smuggled = () => `GET /v1/models?smuggled HTTP/1.1\r\n${HOST}${at.signed}\r\n`
 
 beforeAll(async () => {

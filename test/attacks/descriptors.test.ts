@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { devGateways } from '../kit/dev.ts'
 import { type RawUpstream, rawRequest, rawUpstream, requestBytes, type Wire } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, chunk, EMBEDDINGS, eventually, MODELS } from '../kit/stage.ts'
 
 const { start, directory, clear } = devGateways()
 const upstreams: RawUpstream[] = []
@@ -23,7 +23,7 @@ async function gatewayWith(descriptors: number | string) {
   const env = { TINFOIL_API_KEY: 'tk-test', TINFOIL_BASE_URL: upstream.url }
   const gateway = await start(directory(), env, { descriptors })
   const { authorization } = gateway
-  const chat = requestBytes(CHAT, { authorization, 'Content-Length': '2' }, 'hi')
+  const chat = requestBytes(EMBEDDINGS, { authorization, 'Content-Length': '2' }, 'hi')
   const models = requestBytes(MODELS, { authorization })
   return { gateway, chat: () => rawRequest(gateway.url, chat), models: () => rawRequest(gateway.url, models) }
 }

@@ -20,9 +20,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/api/docs': ['GET', 'HEAD'],
   '/api-docs/openapi.json': ['GET', 'HEAD'],
   '/v1/models': ['GET', 'HEAD'],
+  '/v1/cache-secret': ['GET', 'HEAD'],
   ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
+
+const framed = (method: string) => (method === 'POST' ? 'Content-Length: 2\r\n\r\n{}' : '\r\n')
 
 /** What every answer of ours has, whatever it says. */
 function expectOurs(text: string, method: string, status: number) {
@@ -45,7 +48,7 @@ test('this page knows every route', () => {
 describe.each(Object.entries(ALLOWED))('%s', (path, allowed) => {
   test.each(METHODS)('answers %s', async method => {
     for (const signed of ['', at.signed]) {
-      const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${signed}\r\n`)
+      const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${signed}${framed(method)}`)
       const locked = path.startsWith('/v1/') && signed === ''
       const status = !allowed.includes(method) ? 405 : locked ? 401 : 200
       expect(statuses).toEqual([status])

@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const signed = `Authorization: ${authorization}\r\n`
 const behind = `GET /v1/models HTTP/1.1\r\n${HOST}${signed}\r\n`
-const post = `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${signed}`
+const post = `POST /v1/embeddings HTTP/1.1\r\n${HOST}${signed}`
 
 test.each<[string, string, readonly number[]]>([
   ['a good request', behind, [200]],

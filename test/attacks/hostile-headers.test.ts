@@ -43,7 +43,7 @@ describe('a header sent twice', () => {
 
   test.each(['Content-Type', 'Accept'])('%s goes up as one line that holds both', async name => {
     const twice = [`${name}: aa`, `${name.toLowerCase()}: bb`, 'Content-Length: 5', '', 'hello']
-    await hurl(at.url, `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${at.signed}${twice.join('\r\n')}`)
+    await hurl(at.url, `POST /v1/embeddings HTTP/1.1\r\n${HOST}${at.signed}${twice.join('\r\n')}`)
     const [request = ''] = at.heard
     expect(request.toLowerCase().match(new RegExp(`\r\n${name.toLowerCase()}: .*`, 'g'))).toEqual([
       `\r\n${name.toLowerCase()}: aa, bb`,
@@ -53,10 +53,7 @@ describe('a header sent twice', () => {
   test('is no seal', async () => {
     const key = 'ab'.repeat(32)
     const twice = [`Ehbp-Encapsulated-Key: ${key}`, `ehbp-encapsulated-key: ${key}`, 'Content-Length: 5', '', 'hello']
-    const { statuses } = await hurl(
-      at.url,
-      `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${at.signed}${twice.join('\r\n')}`,
-    )
+    const { statuses } = await hurl(at.url, `POST /v1/embeddings HTTP/1.1\r\n${HOST}${at.signed}${twice.join('\r\n')}`)
     expect(statuses).toEqual([400])
     expect(at.heard).toEqual([])
   })
@@ -94,10 +91,7 @@ describe('a header that only looks like another', () => {
       '',
       'hello',
     ]
-    const { text } = await hurl(
-      at.url,
-      `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${at.signed}${headers.join('\r\n')}`,
-    )
+    const { text } = await hurl(at.url, `POST /v1/embeddings HTTP/1.1\r\n${HOST}${at.signed}${headers.join('\r\n')}`)
     expect(text).toStartWith('HTTP/1.1 200 ')
     expect(text).not.toContain(UUID)
     const [request = ''] = at.heard

@@ -142,7 +142,7 @@ describe('the mark is nowhere', () => {
 
   test('when a client leaves, before the answer and within it', async () => {
     const [before, within] = await Promise.all([
-      ask(`${CHAT}?goes-on&${MARK}`, { ...marked(), 'x-stay': '1' }, MARK),
+      ask(`${CHAT}?goes-on&${MARK}`, { ...marked(), 'x-stay': '1' }, `{"prompt":"${MARK}"}`),
       ask(`${MODELS}?goes-on&${MARK}`),
     ])
     before.reset()

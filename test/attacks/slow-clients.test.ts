@@ -4,7 +4,7 @@ import { HOST } from '../kit/attack.ts'
 import { compile, startDev } from '../kit/binary.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { rawRequest, requestBytes, type Wire } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
+import { answerBytes, CHAT, CHUNKED, chunk, EMBEDDINGS, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
 
 // Bun counts idle time in steps of four seconds. All of this waits at once.
 const IDLE_SECONDS = 2
@@ -120,7 +120,7 @@ describe.concurrent('a client', () => {
     async (name, headers, begun) => {
       const mark = name.replaceAll(' ', '-')
       const slow = Array.from({ length: 50 }, async () => {
-        const wire = await stage.ask(`${CHAT}?${mark}`, headers, begun)
+        const wire = await stage.ask(`${EMBEDDINGS}?${mark}`, headers, begun)
         const ms = await lasts(wire)
         expect(wire.text).toStartWith('HTTP/1.1 408 ')
         expect(wire.text).toContain('"code":"request_stalled"')
@@ -142,7 +142,7 @@ describe.concurrent('a client', () => {
   test(
     'whose body comes on, however slowly, is heard to the end',
     async () => {
-      const wire = await stage.ask(`${CHAT}?slowly`, { 'transfer-encoding': 'chunked' })
+      const wire = await stage.ask(`${EMBEDDINGS}?slowly`, { 'transfer-encoding': 'chunked' })
       for (const letter of 'slow!') {
         await wire.send(chunk(letter))
         await Bun.sleep(600)

@@ -85,7 +85,7 @@ beforeAll(async () => {
   at = await target()
   const shapes = Object.entries({ ...REFUSED, ...READ })
   const asked = shapes.map(async ([name, [headers, body = 'hello']], mark) => {
-    const line = `POST /v1/chat/completions?mark=${mark} HTTP/1.1\r\n${HOST}${at.signed}`
+    const line = `POST /v1/embeddings?mark=${mark} HTTP/1.1\r\n${HOST}${at.signed}`
     const behind = name in READ ? '' : smuggled()
     return [name, await hurl(at.url, `${line}${headers}\r\n\r\n${body}${behind}`)] as const
   })
@@ -132,7 +132,7 @@ describe('two requests at once', () => {
 
   test('equal lengths are refused in our own words where nothing is behind them', async () => {
     at.forget()
-    for (const line of ['POST /v1/chat/completions', 'GET /v1/models', 'GET /health', 'POST /nowhere']) {
+    for (const line of ['POST /v1/embeddings', 'GET /v1/models', 'GET /health', 'POST /nowhere']) {
       const lengths = 'Content-Length: 5\r\nContent-Length: 5\r\n'
       const { statuses, text } = await hurl(at.url, `${line} HTTP/1.1\r\n${HOST}${at.signed}${lengths}\r\nhello`)
       expect([line, ...statuses]).toEqual([line, 400])
@@ -143,7 +143,7 @@ describe('two requests at once', () => {
   })
 
   // Bun answers none of two requests that come in one packet while the first waits: a client may send them again.
-  test.each(['GET /v1/models', 'POST /v1/chat/completions', 'GET /health', 'GET /nowhere', 'GET //x'])(
+  test.each(['GET /v1/models', 'POST /v1/embeddings', 'GET /health', 'GET /nowhere', 'GET //x'])(
     'pipelined behind %s are answered in order or not at all',
     async line => {
       at.forget()
@@ -185,7 +185,7 @@ describe('a body that looks like a request stays a body', () => {
     for (const signed of ['', `Authorization: Bearer x\r\n`]) {
       for (const body of bodies()) {
         at.forget()
-        const line = `POST /v1/chat/completions HTTP/1.1\r\n${HOST}${signed}`
+        const line = `POST /v1/embeddings HTTP/1.1\r\n${HOST}${signed}`
         expect((await hurl(at.url, line + body)).statuses).toEqual([401])
         expect(at.heard).toEqual([])
       }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { held } from '../kit/memory.ts'
 import type { Reply } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, EMBEDDINGS, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -92,7 +92,7 @@ test('a hundred thousand chunks of a byte arrive whole, and others are served me
 test('a body without end goes on until the client leaves, and no longer', async () => {
   const sent = { bytes: 0 }
   const { ask, get, upstream } = await set(endless(CHUNKED, '5\r\nagain\r\n', sent))
-  const client = await ask(CHAT, { 'Content-Length': '2' }, 'hi')
+  const client = await ask(EMBEDDINGS, { 'Content-Length': '2' }, 'hi')
   await eventually(() => client.size > 4 * MEGABYTE, 'four megabytes')
   client.reset()
   const wire = await upstream.first()

@@ -22,7 +22,7 @@ describe('an upstream that sends elsewhere', () => {
       const elsewhere = also(await rawUpstream(answerBytes('200 OK', {}, 'EVIL')))
       const { ask, kit } = await set(answerBytes(status, ways(elsewhere.url), 'moved'))
       for (const line of [MODELS, CHAT]) {
-        const { head, body } = await (await ask(line, { 'Content-Length': '2' }, 'hi')).message()
+        const { head, body } = await (await ask(line, { 'Content-Length': '2' }, '{}')).message()
         expect(head).not.toContain(String(elsewhere.port))
         expect(body).toBe('moved')
       }

@@ -13,11 +13,12 @@ afterEach(clear)
 
 const OK = answerBytes('200 OK', {}, 'ok')
 
-test.each(INFERENCE.map(({ method, path }) => [method, path] as const))(
-  '%s %s goes up as it came, whatever its body is',
-  async (method, path) => {
+test.each(INFERENCE.map(route => [route.method, route.path, 'cached' in route] as const))(
+  '%s %s goes up as it came, whatever its body is (but if it is a prompt, JSON)',
+  async (method, path, cached) => {
     const { ask, upstream } = await set(OK)
-    const body = method === 'POST' ? '--b\r\n\xff\0{not json' : ''
+    const posted = cached ? ' {"\\u0075ser_cache_secret" :\tnull,"n":1e999}\n' : '--b\r\n\xff\0{not json'
+    const body = method === 'POST' ? posted : ''
     const headers = method === 'POST' ? { 'Content-Type': 'multipart/form-data; boundary=b' } : {}
     const client = await ask(`${method} ${path}?q=1`, { ...headers, 'Content-Length': String(body.length) }, body)
     expect((await client.seen('\r\n\r\n')).split(' ')[1]).toBe('200')

@@ -48,6 +48,8 @@ export interface KitOptions {
   jwksUrl?: string
   /** How documents of others are fetched; as main does unless given. */
   call?: Call
+  /** The longest body that is read; 32 MiB unless told. */
+  maxJsonBytes?: number
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -99,6 +101,7 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     origins: options.origins ?? [],
     call,
     stallMs: patience.bodyMs ?? 60_000,
+    maxJsonBytes: options.maxJsonBytes ?? 32 * 1024 * 1024,
     send: options.send ?? transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
     idleSeconds,
     proxies: options.proxies ?? [],

@@ -115,5 +115,7 @@ export function answerBytes(status: string, headers: Record<string, string>, bod
 }
 
 export const CHAT = 'POST /v1/chat/completions'
+/** A route whose open bodies are nobody's business but the enclave's: any bytes pass. */
+export const EMBEDDINGS = 'POST /v1/embeddings'
 export const MODELS = 'GET /v1/models'
 export const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'

@@ -3,6 +3,7 @@ import { Exchange, type Route } from '../../src/protocol/exchange.ts'
 import { requestIdFrom } from '../../src/protocol/ids.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
+import { cacheSecrets } from '../../src/upstream/cache-secret.ts'
 import { cooldown } from '../../src/upstream/cooldown.ts'
 import { enclaves } from '../../src/upstream/enclaves.ts'
 import { forwardTo } from '../../src/upstream/forward.ts'
@@ -26,7 +27,9 @@ export function wayOut(upstream: string): WayOut {
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(Date.now),
     cooldown: cooldown(Date.now),
+    cacheSecrets: cacheSecrets({ cacheKey: new Uint8Array(32), stallMs: 5000 }),
     maxBodyBytes: 68_157_440,
+    maxJsonBytes: 33_554_432,
     plaintext: true,
     send: transport({ connectMs: 5000, bodyMs: 5000, headerMs: 5000 }),
     now: Date.now,

@@ -13,6 +13,12 @@ test('a derived key is HKDF-SHA256 of the root secret, without salt, for its rol
   expect(Buffer.from(deriveKeys({ root, overrides: none }).identity)).toEqual(expanded)
 })
 
+test('each role has a key of its own', () => {
+  const { identity, cache } = deriveKeys({ root, overrides: none })
+  expect(Buffer.from(cache)).toEqual(hmac(hmac(new Uint8Array(32), root), 'sealgate cache v1', Uint8Array.of(1)))
+  expect(cache).not.toEqual(identity)
+})
+
 test('a key given by hand stands in place of the derived one', () => {
   const identity = new Uint8Array(32).fill(9)
   expect(deriveKeys({ root, overrides: { identity } }).identity).toEqual(identity)

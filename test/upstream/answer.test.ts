@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { rawUpstream } from '../kit/raw.ts'
-import { answerBytes, CHAT, MODELS, stages, unchunk } from '../kit/stage.ts'
+import { answerBytes, EMBEDDINGS, MODELS, stages, unchunk } from '../kit/stage.ts'
 
 const { set, also, clear } = stages()
 afterEach(clear)
@@ -157,7 +157,7 @@ describe('a refusal of our own key', () => {
         'X-Should-Retry': 'true',
       }
       const { ask, logged } = await set(answerBytes(status, headers, '\x00\xff sealed'))
-      const { head, body } = await (await ask(CHAT, { 'Content-Length': '2' }, 'hi')).message()
+      const { head, body } = await (await ask(EMBEDDINGS, { 'Content-Length': '2' }, 'hi')).message()
       expect(head).toStartWith('HTTP/1.1 502 Bad Gateway\r\n')
       expect(head.toLowerCase()).toContain(`\r\nehbp-response-nonce: ${'ab'.repeat(32)}\r\n`)
       expect(head.toLowerCase()).toContain('\r\ncontent-type: application/octet-stream\r\n')

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { UPSTREAM_KEY } from '../kit/gateway.ts'
-import { answerBytes, CHAT, MODELS, stages } from '../kit/stage.ts'
+import { answerBytes, CHAT, EMBEDDINGS, MODELS, stages } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -134,7 +134,7 @@ describe('what goes up', () => {
     async name => {
       const { ask, upstream } = await set(OK)
       for (const odd of ['caf\xc3\xa9', '\xff', '\xc5\x82', '\xf0\x9f\x94\x91', 'a\tb']) {
-        const client = await ask(CHAT, { [name]: odd, 'Content-Length': '2' }, 'hi')
+        const client = await ask(EMBEDDINGS, { [name]: odd, 'Content-Length': '2' }, 'hi')
         const { head } = await client.message()
         expect(head).toMatch(/^HTTP\/1.1 (200|400) /)
         if (head.startsWith('HTTP/1.1 200 ')) expect(upstream.wires.at(-1)?.text).toContain(`\r\n${name}: ${odd}\r\n`)

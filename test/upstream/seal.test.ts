@@ -87,8 +87,9 @@ describe('where bodies must be sealed', () => {
 describe('where open bodies are allowed', () => {
   test('one goes up, and the answer says that it was open', async () => {
     const { post, upstream } = await set(OPEN_OK)
-    expect((await post('{"model":"m"}')).headers.get('x-sealgate-body')).toBe('plaintext')
-    expect((await upstream.first()).text).toEndWith('{"model":"m"}')
+    const body = '{"model":"m","user_cache_secret":""}'
+    expect((await post(body)).headers.get('x-sealgate-body')).toBe('plaintext')
+    expect((await upstream.first()).text).toEndWith(`\r\n\r\n${body}`)
   })
 
   test('one that claims a seal is held to it all the same', async () => {

@@ -77,7 +77,7 @@ describe('the key configuration', () => {
     ] as const) {
       time += ms
       await keysFrom(kit.url)
-      expect((await post('sealed to the old key')).status).toBe(422)
+      expect((await post('{"sealed":"to the old key"}')).status).toBe(422)
       await keysFrom(kit.url)
       expect(asked()).toBe(wanted)
     }
@@ -89,7 +89,7 @@ describe('the key configuration', () => {
     const { kit, post } = await set(reply)
     const early = keysFrom(kit.url)
     await eventually(() => asked() === 1)
-    expect((await post('sealed to the old key')).status).toBe(422)
+    expect((await post('{"sealed":"to the old key"}')).status).toBe(422)
     expect(await bytesOf(await keysFrom(kit.url))).toBe('new')
     old.resolve(answerBytes('200 OK', {}, 'old'))
     expect(await bytesOf(await early)).toBe('old')

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { transport } from '../../src/upstream/transport.ts'
 import type { Reply } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, eventually, stages } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, chunk, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
 
 const { set, also, clear } = stages()
 afterEach(clear)
@@ -73,7 +73,7 @@ describe('an upstream that is slow to answer', () => {
 
   test('is waited for from the last byte of the request, not from its first', async () => {
     const { ask } = await set(OK, { patience: { headerMs: 150, bodyMs: 1000 } })
-    const client = await ask(CHAT, { 'content-length': '8' })
+    const client = await ask(EMBEDDINGS, { 'content-length': '8' })
     for (const byte of 'slowbody') {
       await Bun.sleep(60)
       await client.send(byte)
@@ -231,7 +231,7 @@ describe('a connection', () => {
       else await wire.message()
       await wire.send(answerBytes('200 OK', {}, index === 0 ? 'early' : 'mine'))
     })
-    const client = await ask(CHAT, { 'content-length': '100000' }, 'first half')
+    const client = await ask(EMBEDDINGS, { 'content-length': '100000' }, 'first half')
     expect((await client.message()).head).toStartWith('HTTP/1.1 200 ')
     expect(await (await get()).text()).toBe('mine')
     expect(upstream.wires.length).toBe(2)

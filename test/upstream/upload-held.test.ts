@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { upload } from '../../src/upstream/upload.ts'
 import { held } from '../kit/memory.ts'
 import { type Reply, rawUpstream } from '../kit/raw.ts'
-import { answerBytes, CHAT, eventually, stages } from '../kit/stage.ts'
+import { answerBytes, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
 
 const { set, also, clear } = stages()
 afterEach(clear)
@@ -68,7 +68,7 @@ test('an upstream that does not read holds the client back, and is not blamed on
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   const { ask } = await set(deaf(released), { patience: { bodyMs: 200 } })
   const before = held()
-  const client = await ask(CHAT, { 'Content-Length': String(SIZE) })
+  const client = await ask(EMBEDDINGS, { 'Content-Length': String(SIZE) })
   const block = 'b'.repeat(50_000)
   let sent = 0
   const sending = (async () => {
@@ -86,7 +86,7 @@ test('an upstream that does not read holds the client back, and is not blamed on
 
 test('an upstream that never reads is a 504', async () => {
   const { ask } = await set(deaf(Promise.withResolvers<void>().promise), { patience: { bodyMs: 5000, headerMs: 300 } })
-  const client = await ask(CHAT, { 'Content-Length': String(SIZE) })
+  const client = await ask(EMBEDDINGS, { 'Content-Length': String(SIZE) })
   const sending = client.send(Buffer.alloc(SIZE))
   await eventually(() => client.text.includes('upstream_timeout'))
   expect(client.text).toStartWith('HTTP/1.1 504 ')

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import type { Wire } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, MODELS, stages, unchunk } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, chunk, EMBEDDINGS, MODELS, stages, unchunk } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -13,7 +13,7 @@ const sentBody = (wire: Wire) => wire.text.slice(wire.text.indexOf('\r\n\r\n') +
 describe('a body goes up', () => {
   test('in chunks if it came in chunks, each before the next is sent', async () => {
     const { ask, upstream } = await set(OK)
-    const client = await ask(CHAT, IN_CHUNKS)
+    const client = await ask(EMBEDDINGS, IN_CHUNKS)
     let expected = ''
     for (const part of ['one', 'two', 'three']) {
       expected += part
@@ -31,7 +31,7 @@ describe('a body goes up', () => {
 
   test('with its length if it came with one, each byte before the next is sent', async () => {
     const { ask, upstream } = await set(OK)
-    const client = await ask(CHAT, { 'Content-Length': '70009' })
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '70009' })
     for (let i = 0; i < 9; i++) {
       await client.send(String(i))
       const wire = await upstream.first()
@@ -46,7 +46,7 @@ describe('a body goes up', () => {
 
   test('in one piece, once it is there, if it came with a small length', async () => {
     const { ask, upstream } = await set(OK)
-    const client = await ask(CHAT, { 'Content-Length': '9' }, '0123')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '9' }, '0123')
     await Bun.sleep(50)
     expect(upstream.wires).toEqual([])
     await client.send('45678')
@@ -62,7 +62,7 @@ describe('a body goes up', () => {
     ['neither', {}, ''],
   ])('as nothing, with %s', async (_, headers, body) => {
     const { ask, upstream } = await set(OK)
-    expect((await (await ask(CHAT, headers, body)).message()).body).toBe('ok')
+    expect((await (await ask(EMBEDDINGS, headers, body)).message()).body).toBe('ok')
     const wire = await upstream.first()
     expect((await wire.seen('\r\n\r\n')).toLowerCase()).toMatch(
       /\r\n(content-length: 0|transfer-encoding: chunked)\r\n/,
@@ -83,11 +83,12 @@ describe('a body goes up', () => {
       Array.from({ length: 16_000 }, (_, i) => String(i).padEnd(1000, '\xff\x00')).join(''),
       'latin1',
     )
-    const { post } = await set(async wire => {
+    const { kit } = await set(async wire => {
       const { body } = await wire.message()
       await wire.send(answerBytes('200 OK', {}, body))
     })
-    const answer = await post(body)
+    const headers = await kit.bearer()
+    const answer = await fetch(`${kit.url}/v1/embeddings`, { method: 'POST', headers, body })
     expect(Buffer.from(await answer.arrayBuffer()).equals(body)).toBe(true)
   })
 })
@@ -100,7 +101,7 @@ describe('an answer before the end of the body', () => {
       if (how === 'reset') await Bun.sleep(100)
       wire[how]()
     })
-    const client = await ask(CHAT, { 'Content-Length': '50000000' }, 'first part')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '50000000' }, 'first part')
     const sending = (async () => {
       for (let i = 0; i < 100 && client.ended === 'open'; i++) {
         await Promise.race([client.send('more'.repeat(5000)), Bun.sleep(20)])
@@ -125,7 +126,7 @@ describe('an answer before the end of the body', () => {
       },
       { patience: { bodyMs: 150, headerMs: 150 } },
     )
-    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
+    const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('first'))
     await client.seen('early')
     await client.send(chunk('second') + LAST)
     await client.seen('late')
@@ -139,7 +140,7 @@ describe('an answer before the end of the body', () => {
       await wire.seen('second')
       await wire.send(chunk('late') + LAST)
     })
-    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
+    const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('first'))
     await client.seen('early')
     await client.send(chunk('second') + LAST)
     await client.seen('late')
@@ -151,7 +152,7 @@ describe('an answer before the end of the body', () => {
       await wire.seen('first')
       await wire.send(CHUNKED + chunk('early'))
     })
-    const client = await ask(CHAT, { 'Content-Length': '100000' }, 'first')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '100000' }, 'first')
     await client.seen('early')
     client.reset()
     await (await upstream.first()).gone()
@@ -163,7 +164,7 @@ describe('an answer before the end of the body', () => {
       await wire.seen('first')
       await wire.send(CHUNKED + chunk('early'))
     })
-    const client = await ask(CHAT, IN_CHUNKS, chunk('first'))
+    const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('first'))
     await client.seen('early')
     await client.send(`zz\r\nbad\r\n${LAST}`)
     const wire = await upstream.first()
@@ -176,7 +177,7 @@ describe('an answer before the end of the body', () => {
 describe('a body that breaks', () => {
   test.each(['fin', 'reset'] as const)('by a %s of the client is broken for the upstream', async how => {
     const { ask, upstream, logged } = await set(wire => wire.message())
-    const client = await ask(CHAT, IN_CHUNKS, chunk('part'))
+    const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('part'))
     const wire = await upstream.first()
     await wire.seen('part')
     client[how]()
@@ -187,7 +188,7 @@ describe('a body that breaks', () => {
 
   test('by a bad chunk is broken for the upstream', async () => {
     const { ask, upstream } = await set(wire => wire.message())
-    const client = await ask(CHAT, IN_CHUNKS, chunk('part'))
+    const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('part'))
     const wire = await upstream.first()
     await wire.seen('part')
     await client.send(`zz\r\nbad\r\n${LAST}`)
@@ -197,14 +198,14 @@ describe('a body that breaks', () => {
 
   test('by silence is a 408 and broken for the upstream', async () => {
     const { ask, upstream } = await set(wire => wire.message(), { patience: { bodyMs: 200 } })
-    const client = await ask(CHAT, { 'Content-Length': '100000' }, 'part')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '100000' }, 'part')
     expect(await client.seen('request_stalled')).toStartWith('HTTP/1.1 408 ')
     await (await upstream.first()).gone()
   })
 
   test('by silence within a small length is a 408, and the upstream hears nothing of it', async () => {
     const { ask, upstream } = await set(wire => wire.message(), { patience: { bodyMs: 200 } })
-    const client = await ask(CHAT, { 'Content-Length': '10' }, 'part')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '10' }, 'part')
     expect(await client.seen('request_stalled')).toStartWith('HTTP/1.1 408 ')
     expect(upstream.wires).toEqual([])
   })
@@ -214,7 +215,7 @@ describe('a body that breaks', () => {
       await wire.seen('part')
       wire.reset()
     })
-    const client = await ask(CHAT, { 'Content-Length': '100000' }, 'part')
+    const client = await ask(EMBEDDINGS, { 'Content-Length': '100000' }, 'part')
     expect(await client.seen('upstream_unreachable')).toStartWith('HTTP/1.1 502 ')
   })
 })
