@@ -2,13 +2,16 @@ import { Elysia } from 'elysia'
 import { docs } from './features/docs.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { usage } from './features/usage/routes.ts'
 import { access } from './gate/access.ts'
 import { cors } from './gate/cors.ts'
 import type { KeySet } from './gate/keyset.ts'
+import type { Ledger } from './gate/ledger.ts'
 import { limited } from './gate/limited.ts'
 import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { settle } from './gate/settle.ts'
 import { readTarget } from './gate/target.ts'
 import { tokens } from './gate/tokens.ts'
 import type { Route } from './protocol/exchange.ts'
@@ -46,6 +49,10 @@ export interface Parts {
   expected: Expected
   /** Absent when the limit is off. */
   limiter: Limiter | undefined
+  /** Where what callers use is booked. */
+  ledger: Ledger
+  /** Tokens that a caller may use in a UTC day; 0 sets no limit. */
+  tokenLimit: number
   backend: Backend
   /** Patterns of the hosts that a client may name as its enclave. */
   enclaveHosts: readonly string[]
@@ -69,8 +76,11 @@ export interface Parts {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, backend, call } = parts
-  const { around, exchangeOf } = observe({ ...parts, ended: () => undefined })
+  const { version, now, store, keys, keySet, expected, backend, call, ledger } = parts
+  const { around, exchangeOf } = observe({
+    ...parts,
+    ended: settle({ ledger, callers: parts.limiter, log: parts.log }),
+  })
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
@@ -90,15 +100,15 @@ export function gateway(parts: Parts) {
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
 
-  const rooms = new Elysia({ name: 'rooms' }).use(health({ version, backends: [backend.name], needs })).use(
-    inference({
-      access: access({ tokens: verify, exchangeOf }),
-      limited: limited({ callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
-      forward,
-      hpkeKeys: hpkeKeys.get,
-      bundle: bundles.get,
-    }),
-  )
+  const gate = {
+    access: access({ tokens: verify, exchangeOf }),
+    limited: limited({ ...parts, callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
+  }
+
+  const rooms = new Elysia({ name: 'rooms' })
+    .use(health({ version, backends: [backend.name], needs }))
+    .use(inference({ ...gate, forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }))
+    .use(usage({ ...gate, store, ledger, now }))
 
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 

@@ -1,6 +1,7 @@
 import { gateway } from './app.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { keySet } from './gate/keyset.ts'
+import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { faultOf, type Log } from './protocol/log.ts'
@@ -20,6 +21,8 @@ const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
+// What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
+const FLUSH_MS = 500
 const CONNECT_MS = 10_000
 const BODY_MS = 60_000
 // Above any body an enclave takes: 64 MiB and its seal.
@@ -56,6 +59,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
   const signingKeys = keySet({ load: keySource, now: Date.now, log })
+  const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep } = gateway({
     version: VERSION,
     log,
@@ -65,6 +69,8 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
+    ledger: booked,
+    tokenLimit: config.TOKEN_LIMIT_DAY,
     backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
     enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
     plaintext: config.ALLOW_PLAINTEXT,
@@ -89,6 +95,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
   clearInterval(sweeping)
   signingKeys.stop()
+  await booked.close()
   await dev?.stop()
   store.close()
   log('info', 'stopped')

@@ -1,7 +1,7 @@
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
-import { LIMIT_HEADERS } from './openapi-words.ts'
-import type { INFERENCE, InferencePath } from './routes.ts'
+import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
+import { type INFERENCE, type InferencePath, METERED } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one; fields of a form where `form` says so. */
@@ -63,12 +63,14 @@ const BODY = [
 /** What is said of a forwarded route. */
 export function forwardedDetail({ method, path, what }: (typeof INFERENCE)[number]): Detail {
   const posted = method === 'POST'
+  const metered = METERED.has(path)
   const shown: Shown = SHOWN[path]
-  const passed = headers([...LIMIT_HEADERS, 'X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
+  const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
   const description = 'The answer of the enclave, byte for byte; sealed if the request was.'
   const upstream = "Any other answer of the enclave: its own status and body; 502 where it refused the operator's key."
-  return refuses(posted ? [...FORWARDED, ...SEALED] : FORWARDED, {
+  const codes = [...REFUSED, ...(posted ? SEALED : []), ...(metered ? (['token_limit_exceeded'] as const) : [])]
+  return refuses(codes, {
     tags: ['inference'],
     summary: what,
     parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
@@ -80,7 +82,8 @@ export function forwardedDetail({ method, path, what }: (typeof INFERENCE)[numbe
   })
 }
 
-const FORWARDED = ['enclave_not_allowed', 'upstream_unreachable', 'upstream_malformed', 'upstream_timeout'] as const
+const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'] as const
+const REFUSED = ['enclave_not_allowed', 'upstream_unreachable', 'upstream_malformed', 'upstream_timeout'] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const

@@ -14,6 +14,8 @@ export type Event =
   | 'keys_loaded'
   | 'keys_failed'
   | 'sweep_failed'
+  | 'ledger_failed'
+  | 'refund_failed'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -43,6 +45,7 @@ export interface Fields {
   first_byte_ms?: number
   ending?: Ending
   keys?: number
+  rows?: number
   streams?: number
   port?: number
 }

@@ -23,5 +23,13 @@ export const INFERENCE = [
   { method: 'POST', path: '/v1/convert/file', what: 'A document as text; multipart.' },
 ] as const satisfies readonly InferenceRoute[]
 
+/** The templates of all that an enclave answers. */
+export const FORWARDED: ReadonlySet<string> = new Set(INFERENCE.map(({ path }) => path))
+
+/** The templates of those whose answers cost tokens. */
+export const METERED: ReadonlySet<string> = new Set(
+  INFERENCE.filter(route => 'metered' in route).map(({ path }) => path),
+)
+
 /** A path that an enclave answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']

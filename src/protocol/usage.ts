@@ -11,3 +11,13 @@ export interface Usage {
   /** Whether the tokens are our estimate, for want of a statement. */
   readonly estimated: boolean
 }
+
+const BYTES_A_TOKEN = 4
+// The longest context of a model: what is longer is no text.
+const MOST_PROMPT = 131_072
+
+/** What an answer cost where nothing was stated: an event of a stream is about a token. */
+export function estimate({ bytesUp, events }: { bytesUp: number; events: number }): Usage {
+  const prompt = Math.min(MOST_PROMPT, Math.ceil(bytesUp / BYTES_A_TOKEN))
+  return { model: undefined, prompt, completion: events, cached: 0, cost: undefined, estimated: true }
+}

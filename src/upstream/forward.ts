@@ -40,6 +40,7 @@ export function forwardTo(deps: Deps): Forward {
 
   return async (request, exchange) => {
     exchange.hold()
+    exchange.backend = backend.name
     const base = enclaves(request.headers.get('x-tinfoil-enclave-url'))
     const key = sealClaimed(request, plaintext)
     const body = await openBody(request, { stallMs, isEnough: key === undefined ? anything : isSettled })

@@ -1,6 +1,7 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import { keySet } from '../../src/gate/keyset.ts'
+import { type Ledger, ledger } from '../../src/gate/ledger.ts'
 import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { Secret } from '../../src/protocol/secret.ts'
@@ -19,6 +20,8 @@ export interface KitOptions {
   upstream: string
   rpm?: number
   burst?: number
+  /** Tokens a caller may use in a day; no limit unless given. */
+  tokenLimit?: number
   /** A SQLite file; memory unless given. */
   path?: string
   now?: () => number
@@ -55,9 +58,10 @@ export interface Kit {
   readonly fetch: (request: Request) => Promise<Response>
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
+  readonly ledger: Ledger
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
-  bearer(subject?: string, scope?: string): Promise<{ authorization: string }>
+  bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
   stop(): Promise<void>
 }
 
@@ -74,6 +78,8 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     now,
     log,
   })
+  const tokenLimit = options.tokenLimit ?? 0
+  const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const { fetch, sweep, routes } = gateway({
     version: '0.0.0-test',
     log,
@@ -83,6 +89,8 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     keySet: set,
     expected: options.expected ?? { issuer: ISSUER, audiences: [AUDIENCE] },
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
+    ledger: booked,
+    tokenLimit,
     backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
     enclaveHosts: options.enclaveHosts ?? ['inference.tinfoil.sh'],
     plaintext: options.plaintext ?? true,
@@ -110,15 +118,17 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     lines,
     fetch,
     sweep,
+    ledger: booked,
     routes,
-    bearer: async (subject = 'ada', scope = 'inference') => {
-      const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope })
+    bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
+      const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
       return { authorization: `Bearer ${token}` }
     },
     stop: async () => {
       set.stop()
       await server.stop(true)
       await issuer.stop()
+      await booked.close()
       store.close()
     },
   }

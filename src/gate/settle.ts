@@ -1,0 +1,53 @@
+import type { End, Exchange } from '../protocol/exchange.ts'
+import { faultOf, type Log, ownerTagOf } from '../protocol/log.ts'
+import { METERED } from '../protocol/routes.ts'
+import { estimate, type Usage } from '../protocol/usage.ts'
+import type { Ledger } from './ledger.ts'
+import type { Limiter } from './limiter.ts'
+
+interface Deps {
+  ledger: Ledger
+  /** Absent when the rate limit is off. */
+  callers: Limiter | undefined
+  log: Log
+}
+
+const NOTHING: Usage = {
+  model: undefined,
+  prompt: 0,
+  completion: 0,
+  cached: 0,
+  cost: undefined,
+  estimated: false,
+}
+
+/** What is done when an exchange is over: it is booked if it reached an enclave, and its rate token given back if due. */
+export function settle({ ledger, callers, log }: Deps) {
+  return (exchange: Exchange, end: End): void => {
+    const { principal, reached, backend, route, charged, startedAt, bytesUp } = exchange
+    if (!principal) return
+    const { owner } = principal
+    const { status, ending, bytes } = end
+    if (reached && backend && route)
+      ledger.enter({
+        ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes },
+        usage: usageOf(exchange, end),
+      })
+    if (charged && isFree(status))
+      callers?.refund(owner).catch(error => {
+        log('warn', 'refund_failed', { owner: ownerTagOf(owner), fault: faultOf(error) })
+      })
+  }
+}
+
+/** Whether an answer of this status costs its caller nothing. */
+const isFree = (status: number): boolean => status === 422 || status === 429 || status >= 500
+
+function usageOf(exchange: Exchange, { status, ending }: End): Usage {
+  const { usage, route = '' } = exchange
+  if (isFree(status)) return usage ? { ...NOTHING, model: usage.model } : NOTHING
+  if (usage) return usage
+  // A client that left before the answer (499) may have cost as much as one that left after it.
+  const isAnswered = status < 300 || status === 499
+  return METERED.has(route) && isAnswered && ending !== 'failed' ? estimate(exchange) : NOTHING
+}
