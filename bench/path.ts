@@ -1,6 +1,7 @@
 // One stretch of a request's path, served alone, so that what each stretch adds can be measured. See path-cost.ts.
 import { gateway } from '../src/app.ts'
 import { keySet } from '../src/gate/keyset.ts'
+import { ledger } from '../src/gate/ledger.ts'
 import { limiter } from '../src/gate/limiter.ts'
 import { logger } from '../src/gate/log.ts'
 import { observe } from '../src/gate/observe.ts'
@@ -82,6 +83,8 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
     keys,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
+    ledger: ledger({ store, log, flushMs: 500 }),
+    tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
     slots: undefined,
     maxInFlight: 1_000_000,

@@ -3,10 +3,12 @@ import { cacheSecret } from './features/cache-secret.ts'
 import { docs } from './features/docs.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { usage } from './features/usage/routes.ts'
 import { access } from './gate/access.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
 import type { KeySet } from './gate/keyset.ts'
+import type { Ledger } from './gate/ledger.ts'
 import { limited } from './gate/limited.ts'
 import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
@@ -58,6 +60,10 @@ export interface Parts {
   maxInFlight: number
   /** The longest request body. */
   maxBodyBytes: number
+  /** Where what callers use is booked. */
+  ledger: Ledger
+  /** Tokens that a caller may use in a UTC day; 0 sets no limit. */
+  tokenLimit: number
   backend: Backend
   /** Patterns of the hosts that a client may name as its enclave. */
   enclaveHosts: readonly string[]
@@ -83,9 +89,9 @@ export interface Parts {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, backend, call } = parts
-  const bounds = { slots: parts.slots, inFlight: inFlight(parts.maxInFlight) }
-  const { around, exchangeOf } = observe({ ...parts, ended: settle(bounds) })
+  const { version, now, store, keys, keySet, expected, backend, call, ledger } = parts
+  const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
@@ -109,13 +115,14 @@ export function gateway(parts: Parts) {
 
   const gates = {
     access: access({ tokens: verify, exchangeOf }),
-    limited: limited({ ...bounds, callers: parts.limiter, addresses, identityKey: keys.identity, exchangeOf }),
+    limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
   }
 
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [backend.name], needs }))
     .use(inference({ ...gates, forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }))
     .use(cacheSecret({ ...gates, cacheKey: keys.cache }))
+    .use(usage({ ...gates, store, ledger, now }))
 
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 

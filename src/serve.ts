@@ -1,6 +1,7 @@
 import { gateway } from './app.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { keySet } from './gate/keyset.ts'
+import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
@@ -21,6 +22,8 @@ const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
+// What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
+const FLUSH_MS = 500
 const CONNECT_MS = 10_000
 const BODY_MS = 60_000
 const RENEW_MS = 10_000
@@ -63,6 +66,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
+  const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep } = gateway({
     version: VERSION,
     log,
@@ -75,6 +79,8 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     slots: open,
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
+    ledger: booked,
+    tokenLimit: config.TOKEN_LIMIT_DAY,
     backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
     enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
     plaintext: config.ALLOW_PLAINTEXT,
@@ -102,6 +108,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   clearInterval(sweeping)
   clearInterval(renewing)
   signingKeys.stop()
+  await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   store.close()

@@ -1,4 +1,4 @@
-import { and, eq, inArray, lt, sql } from 'drizzle-orm'
+import { and, eq, inArray, lt, or, sql } from 'drizzle-orm'
 import { limits } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -27,11 +27,14 @@ export interface Limiter {
   /** Requests a minute. */
   readonly rpm: number
   take(owner: string): Promise<Verdict>
-  /** Forgets the rows of buckets that are full again. */
+  /** Gives back what a request took; at most a whole bucket in any minute. */
+  refund(owner: string): Promise<void>
+  /** Forgets the rows of buckets that are full again, once their refunds no longer count. */
   sweep(): Promise<void>
 }
 
 const SWEEP_ROWS = 500
+const MINUTE = 60_000_000
 
 /**
  * The generic cell rate algorithm (ITU-T I.371), the token bucket's equivalent: a row holds only the time at which the
@@ -40,11 +43,14 @@ const SWEEP_ROWS = 500
  * Its law, for all that share a database: over any stretch of time a caller is allowed at most `burst` requests and
  * `rpm` for each minute in it. A clock that steps on counts as time, so it gives at most one full bucket; one that steps
  * back gives nothing, and empties the bucket at most: no wait that is told is longer than one request takes to refill.
+ *
+ * A refund undoes one admission, `burst` of them at most in any minute: the count starts anew only when there was none
+ * for a minute. So what the law bounds is admissions less refunds.
  */
 export function limiter({ store, now, rpm, burst }: Deps): Limiter {
   const step = Math.round(60_000_000 / rpm)
   const depth = step * burst
-  const { take, peek, clamp, sweep } = statements(store)
+  const { take, peek, clamp, refund, sweep } = statements(store)
 
   const clock = () => now() * 1000
 
@@ -79,21 +85,36 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
         retryMs: allowed ? 0 : Math.max(1, (wait + step - depth) / 1000),
       }
     },
+    refund: async owner => {
+      await store.ask(() => {
+        const at = clock()
+        return refund.run({ owner, now: at, step, most: burst, ...minuteAround(at) })
+      })
+    },
     sweep: async () => {
-      while ((await store.ask(() => sweep.all({ before: clock() }))).length === SWEEP_ROWS) await Bun.sleep(0)
+      const stale = () => {
+        const at = clock()
+        return sweep.all({ now: at, ...minuteAround(at) })
+      }
+      while ((await store.ask(stale)).length === SWEEP_ROWS) await Bun.sleep(0)
     },
   }
 }
+
+// Ahead of the clock too: else one that stepped back would keep a caller's refunds counted until it has caught up.
+const minuteAround = (at: number) => ({ since: at - MINUTE + 1, until: at + MINUTE })
 
 function statements({ db }: Store) {
   const [owner, now, step] = ['owner', 'now', 'step'].map(name => sql.placeholder(name))
   const full = sql.placeholder('full')
   // CASE in place of max(a, b): the two engines name that function differently.
   const next = sql`CASE WHEN ${limits.fullAt} > ${now} THEN ${limits.fullAt} ELSE ${now} END + ${step}`
+  const less = sql`${limits.fullAt} - ${step}`
+  const isForgotten = sql`${limits.refundedAt} NOT BETWEEN ${sql.placeholder('since')} AND ${sql.placeholder('until')}`
   const stale = db
     .select({ owner: limits.owner })
     .from(limits)
-    .where(lt(limits.fullAt, sql.placeholder('before')))
+    .where(and(lt(limits.fullAt, sql`${now}`), isForgotten))
   return {
     /** One row if the request is allowed, none (and nothing written) if it is not. */
     take: db
@@ -113,6 +134,15 @@ function statements({ db }: Store) {
       .update(limits)
       .set({ fullAt: sql`${full}` })
       .where(and(eq(limits.owner, sql`${owner}`), eq(limits.fullAt, sql.placeholder('seen'))))
+      .prepare(),
+    refund: db
+      .update(limits)
+      .set({
+        fullAt: sql`CASE WHEN ${less} > ${now} THEN ${less} ELSE ${now} END`,
+        refunds: sql`CASE WHEN ${isForgotten} THEN 1 ELSE ${limits.refunds} + 1 END`,
+        refundedAt: sql`${now}`,
+      })
+      .where(and(eq(limits.owner, sql`${owner}`), or(isForgotten, lt(limits.refunds, sql.placeholder('most')))))
       .prepare(),
     sweep: db
       .delete(limits)

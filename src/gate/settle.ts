@@ -1,17 +1,63 @@
-import type { Exchange } from '../protocol/exchange.ts'
+import type { End, Exchange } from '../protocol/exchange.ts'
+import { faultOf, type Log, ownerTagOf } from '../protocol/log.ts'
+import { METERED } from '../protocol/routes.ts'
+import { estimate, type Usage } from '../protocol/usage.ts'
 import type { InFlight } from './in-flight.ts'
+import type { Ledger } from './ledger.ts'
+import type { Limiter } from './limiter.ts'
 import type { Slots } from './slots.ts'
 
 interface Deps {
+  ledger: Ledger
+  /** Absent when the rate limit is off. */
+  callers: Limiter | undefined
   /** Absent where that limit is off. */
   slots: Slots | undefined
   inFlight: InFlight
+  log: Log
 }
 
-/** What is done when an exchange is over: whatever it held is given back. */
-export const settle =
-  ({ slots, inFlight }: Deps) =>
-  ({ slot, inFlight: counted }: Exchange): void => {
-    if (counted) inFlight.leave()
-    if (slot) slots?.release(slot)
+const NOTHING: Usage = {
+  model: undefined,
+  prompt: 0,
+  completion: 0,
+  cached: 0,
+  cost: undefined,
+  estimated: false,
+}
+
+/**
+ * What is done when an exchange is over: whatever it held is given back, its rate token too if it cost nothing, and it is
+ * booked if it reached an enclave.
+ */
+export function settle({ ledger, callers, slots, inFlight, log }: Deps) {
+  return (exchange: Exchange, end: End): void => {
+    if (exchange.inFlight) inFlight.leave()
+    if (exchange.slot) slots?.release(exchange.slot)
+    const { principal, reached, backend, route, charged, startedAt, bytesUp } = exchange
+    if (!principal) return
+    const { owner } = principal
+    const { status, ending, bytes } = end
+    if (reached && backend && route)
+      ledger.enter({
+        ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes },
+        usage: usageOf(exchange, end),
+      })
+    if (charged && isFree(status))
+      callers?.refund(owner).catch(error => {
+        log('warn', 'refund_failed', { owner: ownerTagOf(owner), fault: faultOf(error) })
+      })
   }
+}
+
+/** Whether an answer of this status costs its caller nothing. */
+const isFree = (status: number): boolean => status === 422 || status === 429 || status >= 500
+
+function usageOf(exchange: Exchange, { status, ending }: End): Usage {
+  const { usage, route = '' } = exchange
+  if (isFree(status)) return usage ? { ...NOTHING, model: usage.model } : NOTHING
+  if (usage) return usage
+  // A client that left before the answer (499) may have cost as much as one that left after it.
+  const isAnswered = status < 300 || status === 499
+  return METERED.has(route) && isAnswered && ending !== 'failed' ? estimate(exchange) : NOTHING
+}

@@ -54,6 +54,8 @@ export class Exchange {
   readonly headers: Record<string, string> = {}
   /** Whether a connection to the upstream was there for it. */
   reached = false
+  /** Whether a rate token was taken for it. */
+  charged = false
   /** Who was asked, once that is decided. */
   backend: 'tinfoil' | undefined
   /** Bytes of the client's body that were read so far. */

@@ -39,6 +39,9 @@ const OURS = [
   'x-ratelimit-limit-requests',
   'x-ratelimit-remaining-requests',
   'x-ratelimit-reset-requests',
+  'x-ratelimit-limit-tokens',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-tokens',
 ] as const
 
 /** Every answer header that a page of another origin may read: a feature that adds one adds it here. */

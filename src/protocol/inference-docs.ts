@@ -1,8 +1,8 @@
 import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
-import { LIMIT_HEADERS } from './openapi-words.ts'
-import type { INFERENCE, InferencePath } from './routes.ts'
+import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
+import { type INFERENCE, type InferencePath, METERED } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one; fields of a form where `form` says so. */
@@ -65,12 +65,14 @@ const READ =
 export function forwardedDetail({ method, path, what, ...route }: (typeof INFERENCE)[number]): Detail {
   const cached = 'cached' in route
   const posted = method === 'POST'
+  const metered = METERED.has(path)
   const shown: Shown = SHOWN[path]
-  const passed = headers([...LIMIT_HEADERS, 'X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
+  const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
   const description = 'The answer of the enclave, byte for byte; sealed if the request was.'
   const upstream = "Any other answer of the enclave: its own status and body; 502 where it refused the operator's key."
-  return refuses([...FORWARDED, ...(posted ? SEALED : []), ...(cached ? OPEN : [])], {
+  const spends = metered ? (['token_limit_exceeded'] as const) : []
+  return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(cached ? OPEN : [])], {
     tags: ['inference'],
     summary: what,
     parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
@@ -96,6 +98,7 @@ const FORWARDED = [
   'upstream_malformed',
   'upstream_timeout',
 ] as const
+const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
 const OPEN = ['malformed_json', 'body_too_large'] as const
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const

@@ -15,6 +15,8 @@ export type Event =
   | 'keys_failed'
   | 'sweep_failed'
   | 'slots_failed'
+  | 'ledger_failed'
+  | 'refund_failed'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -44,6 +46,7 @@ export interface Fields {
   first_byte_ms?: number
   ending?: Ending
   keys?: number
+  rows?: number
   streams?: number
   port?: number
 }

@@ -6,6 +6,10 @@ const inHeader = (name: string, description: string, schema: object = { type: 's
   return { name, in: 'header', required: false, description, schema }
 }
 
+const inQuery = (name: string, description: string) => {
+  return { name, in: 'query', required: false, description, schema: { type: 'string' } }
+}
+
 /** How callers sign in. */
 export const BEARER = {
   type: 'http',
@@ -14,7 +18,7 @@ export const BEARER = {
   description: "A token (ES256) of the operator's sign-in service, with the scope `inference`.",
 }
 
-/** Request headers that several operations take. */
+/** Request headers that several operations take, and parameters of their queries. */
 export const PARAMETERS = {
   RequestId: inHeader('X-Request-Id', 'An id of yours, if it is a UUID; else one is made.'),
   EncapsulatedKey: inHeader(
@@ -31,6 +35,8 @@ export const PARAMETERS = {
   Model: inHeader('X-Tinfoil-Model', 'Passed on as it is.'),
   CachePrefix: inHeader('X-Tinfoil-Cache-Prefix', 'Passed on as it is.'),
   Seal: inHeader('X-Tinfoil-Seal', 'Passed on as it is.'),
+  Start: inQuery('start', 'Its first moment: a date (UTC midnight), or a date-time of RFC 3339. 30 days before `end`.'),
+  End: inQuery('end', 'The first moment after it, written alike. Now.'),
 } as const
 
 /** Answer headers. */
@@ -43,6 +49,10 @@ export const HEADERS = {
   'X-RateLimit-Limit-Requests': text('Requests a minute.', '60'),
   'X-RateLimit-Remaining-Requests': text('Requests that may follow at once.', '9'),
   'X-RateLimit-Reset-Requests': text('When the bucket is full again.', '1s'),
+  'X-RateLimit-Limit-Tokens': text('Tokens a day (UTC), where the operator sets such a limit.', '100000'),
+  'X-RateLimit-Remaining-Tokens': text('Tokens left for today, by what was known when the request came.', '99000'),
+  'X-RateLimit-Reset-Tokens': text('When the next day begins.', '3h12m7s'),
+  'X-Should-Retry': text('`false` where another try will not help for now.', 'false'),
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
   'X-Sealgate-Backend': text('Who answered.', 'tinfoil'),
   'X-Upstream-Request-Id': text("The enclave's own id of this request.", 'req-1'),
@@ -59,12 +69,19 @@ export const LIMIT_HEADERS: readonly HeaderName[] = [
   'X-RateLimit-Reset-Requests',
 ]
 
+/** Headers of every answer of a route that costs tokens, where there is a limit for them. */
+export const TOKEN_HEADERS: readonly HeaderName[] = [
+  'X-RateLimit-Limit-Tokens',
+  'X-RateLimit-Remaining-Tokens',
+  'X-RateLimit-Reset-Tokens',
+]
+
 /** Headers of every answer. */
 export const ALWAYS: readonly HeaderName[] = ['X-Request-Id', 'X-Protocol-Version']
 /** Headers that some statuses bring along. */
 export const BROUGHT: Readonly<Record<string, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
   403: ['WWW-Authenticate'],
-  429: ['Retry-After', 'Retry-After-Ms', ...LIMIT_HEADERS],
+  429: ['Retry-After', 'Retry-After-Ms', 'X-Should-Retry', ...LIMIT_HEADERS],
   503: ['Retry-After'],
 }

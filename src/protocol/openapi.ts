@@ -43,7 +43,7 @@ export function refuses(codes: readonly ProblemCode[], detail: Detail = {}): Det
   return { ...detail, 'x-codes': [...codes] }
 }
 
-/** Refers to a request header that several operations take. */
+/** Refers to a request header or a parameter of the query. */
 export const parameter = (name: keyof typeof PARAMETERS) => ({ $ref: `#/components/parameters/${name}` })
 
 /** Refers to answer headers. */
@@ -69,6 +69,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     servers: [{ url: '/', description: 'This gateway.' }],
     tags: [
       { name: 'inference', description: 'What an enclave answers.' },
+      { name: 'usage', description: 'What a caller used.' },
       { name: 'trust', description: 'What a client asks before it seals.' },
       { name: 'operation', description: 'Whether it lives, and can serve.' },
       { name: 'documentation', description: 'This page, and the document behind it.' },

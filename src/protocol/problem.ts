@@ -8,6 +8,7 @@ const PROBLEMS = {
   enclave_not_allowed: { status: 400, type: 'invalid_request_error' },
   malformed_host: { status: 400, type: 'invalid_request_error' },
   malformed_json: { status: 400, type: 'invalid_request_error' },
+  invalid_query: { status: 400, type: 'invalid_request_error' },
   malformed_length: { status: 400, type: 'invalid_request_error' },
   token_missing: { status: 401, type: 'authentication_error' },
   token_malformed: { status: 401, type: 'authentication_error' },

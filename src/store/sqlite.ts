@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { Problem } from '../protocol/problem.ts'
 import { filesOf } from './files.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { type Database, type Store, StoreFault } from './store.ts'
+import { type Database, type Store, StoreFault, type Write } from './store.ts'
 
 // bun:sqlite is synchronous: a wait inside SQLite stands still for all callers, and the waits of many callers add up.
 // So SQLite itself never waits, and all the waiting is done here, between the turns of the event loop.
@@ -34,6 +34,10 @@ export async function openSqlite(path: string): Promise<Store> {
   }
   if (version > 0) await atStart(path, () => inspect(file))
   const db = drizzle(file) as unknown as Database
+  // Synchronous from BEGIN to COMMIT, so no other statement of this process comes between; it rolls back what throws.
+  const together = file.transaction((writes: readonly Write[]) => {
+    for (const { statement, values } of writes) statement.run(values)
+  })
   let files = { areOurs: () => true }
   let isOurs = false
   let isDamaged = false
@@ -61,6 +65,7 @@ export async function openSqlite(path: string): Promise<Store> {
     db,
     isNew: version === 0,
     ask,
+    atomically: writes => ask(() => together.immediate(writes)),
     isWritable: () =>
       ask(probe).then(
         () => true,

@@ -3,6 +3,12 @@ import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 /** The database as every statement sees it: asynchronous, whichever engine is behind it. */
 export type Database = BaseSQLiteDatabase<'async', unknown>
 
+/** A prepared statement and what goes into it. */
+export interface Write {
+  readonly statement: { run(values: Record<string, unknown>): unknown }
+  readonly values: Record<string, unknown>
+}
+
 /** An open database. */
 export interface Store {
   readonly db: Database
@@ -13,6 +19,11 @@ export interface Store {
    * @throws Problem `database_unavailable` when the database does not answer, or its files were removed or replaced.
    */
   ask<T>(statement: () => T | Promise<T>): Promise<T>
+  /**
+   * Runs writes in one transaction, with no code between them: all of them are done, or none. Waits as {@link Store.ask}.
+   * @throws Problem `database_unavailable`
+   */
+  atomically(writes: readonly Write[]): Promise<void>
   /** Whether the database takes a write now; asks it by one that changes nothing. */
   isWritable(): Promise<boolean>
   /**

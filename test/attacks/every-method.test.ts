@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/api-docs/openapi.json': ['GET', 'HEAD'],
   '/v1/models': ['GET', 'HEAD'],
   '/v1/cache-secret': ['GET', 'HEAD'],
+  '/v1/usage': ['GET', 'HEAD'],
   ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i

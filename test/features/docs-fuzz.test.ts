@@ -14,6 +14,7 @@ import {
   record,
   string,
   stringMatching,
+  tuple,
   uint8Array,
 } from 'fast-check'
 import { type StandInEnclave, standInEnclave } from '../../src/dev/enclave.ts'
@@ -36,7 +37,7 @@ interface Operation {
 }
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-  readonly components: { readonly parameters: Readonly<Record<string, { name: string; schema: Schema }>> }
+  readonly components: { readonly parameters: Readonly<Record<string, { name: string; in: string; schema: Schema }>> }
 }
 /** A request as it will be sent. */
 interface Shot {
@@ -51,7 +52,7 @@ const kit: Kit = await startGateway({ upstream: enclave.url, burst: 1000 })
 const { authorization } = await kit.bearer()
 const { authorization: unscoped } = await kit.bearer('ada', 'other')
 const document = (await (await fetch(`${kit.url}/api-docs/openapi.json`)).json()) as Document
-const ajv = new Ajv({ strict: false, formats: { binary: true } })
+const ajv = new Ajv({ strict: false, formats: { binary: true, date: true, 'date-time': true } })
 
 beforeAll(async () => {
   // The first token makes the gateway fetch its keys.
@@ -97,7 +98,7 @@ function form(fields: unknown): FormData {
 function valid(path: string, operation: Operation): Arbitrary<Shot> {
   const named = operation.parameters
     .map(({ $ref }) => document.components.parameters[$ref.split('/').at(-1) ?? ''])
-    .filter(it => it !== undefined && !/^(ehbp-|x-tinfoil-enclave)/i.test(it.name))
+    .filter(it => it?.in === 'header' && !/^(ehbp-|x-tinfoil-enclave)/i.test(it.name))
     .map(it => [it?.name ?? '', word] as const)
   const signed: Record<string, string> = operation.security.length > 0 ? { authorization } : {}
   return record({ passed: record(Object.fromEntries(named), { requiredKeys: [] }), sent: bodies(operation) }).map(
@@ -131,7 +132,9 @@ function mutated(path: string, operation: Operation): Arbitrary<Shot> {
     jsonValue().map(value => JSON.stringify(value)),
   )
   const query = option(
-    word.map(text => `?${encodeURIComponent(text)}`),
+    tuple(constantFrom('', 'start=', 'end=', 'start=2026-01-01&end='), word).map(
+      ([name, text]) => `?${name}${encodeURIComponent(text)}`,
+    ),
     { nil: '' },
   )
   return record({ base: valid(path, operation), strange, others, body: option(bytes, { nil: undefined }), query }).map(

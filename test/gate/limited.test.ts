@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { assert, double, property } from 'fast-check'
-import { duration } from '../../src/gate/limited.ts'
+import { duration } from '../../src/gate/refusals.ts'
 import { clockAt } from '../kit/clock.ts'
 import { countingUpstream } from '../kit/counting.ts'
 import { type KitOptions, startGateway } from '../kit/gateway.ts'

@@ -1,6 +1,7 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import { keySet } from '../../src/gate/keyset.ts'
+import { type Ledger, ledger } from '../../src/gate/ledger.ts'
 import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { slots } from '../../src/gate/slots.ts'
@@ -24,6 +25,8 @@ export interface KitOptions {
   concurrent?: number
   maxInFlight?: number
   maxBodyBytes?: number
+  /** Tokens a caller may use in a day; no limit unless given. */
+  tokenLimit?: number
   /** A SQLite file; memory unless given. */
   path?: string
   now?: () => number
@@ -62,51 +65,60 @@ export interface Kit {
   readonly fetch: (request: Request) => Promise<Response>
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
+  readonly ledger: Ledger
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
-  bearer(subject?: string, scope?: string): Promise<{ authorization: string }>
+  bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
   stop(): Promise<void>
 }
 
+const DEFAULTS = {
+  rpm: 0,
+  burst: 10,
+  concurrent: 0,
+  tokenLimit: 0,
+  maxInFlight: 1_000_000,
+  maxBodyBytes: 2 ** 40,
+  maxJsonBytes: 32 * 1024 * 1024,
+  path: ':memory:',
+  now: Date.now,
+  call: callOut,
+  patience: {},
+  idleSeconds: 30,
+  enclaveHosts: ['inference.tinfoil.sh'],
+  plaintext: true,
+  origins: [],
+  proxies: [],
+  docs: true,
+  expected: { issuer: ISSUER, audiences: [AUDIENCE] },
+}
+
 /** Starts a gateway as main does, with the parts a test wants to choose. */
-export async function startGateway(options: KitOptions): Promise<Kit> {
-  const { upstream, rpm = 0, burst = 10, path = ':memory:', now = Date.now } = options
-  const { patience = {}, idleSeconds = 30, call = callOut } = options
+export async function startGateway(given: KitOptions): Promise<Kit> {
+  const options = { ...DEFAULTS, atcUrl: given.upstream, ...given }
+  const { upstream, rpm, burst, concurrent, tokenLimit, path, now, patience, idleSeconds, call } = options
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
-  const set = keySet({
-    load: keySetSource({ call, jwksUrl: options.jwksUrl ?? issuer.jwksUrl, issuer: ISSUER }),
-    now,
-    log,
-  })
-  const { concurrent = 0 } = options
+  const { jwksUrl = issuer.jwksUrl } = options
+  const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
+  const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
+  const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
   const { fetch, sweep, routes } = gateway({
+    ...options,
     version: '0.0.0-test',
     log,
-    now,
     store,
     keys,
     keySet: set,
-    expected: options.expected ?? { issuer: ISSUER, audiences: [AUDIENCE] },
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
-    maxInFlight: options.maxInFlight ?? 1_000_000,
-    maxBodyBytes: options.maxBodyBytes ?? 2 ** 40,
+    ledger: booked,
     backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
-    enclaveHosts: options.enclaveHosts ?? ['inference.tinfoil.sh'],
-    plaintext: options.plaintext ?? true,
-    origins: options.origins ?? [],
-    call,
-    stallMs: patience.bodyMs ?? 60_000,
-    maxJsonBytes: options.maxJsonBytes ?? 32 * 1024 * 1024,
-    send: options.send ?? transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }),
-    idleSeconds,
-    proxies: options.proxies ?? [],
-    atcUrl: options.atcUrl ?? upstream,
-    docs: options.docs ?? true,
+    stallMs: allPatience.bodyMs,
+    send: options.send ?? transport(allPatience),
   })
   const server = Bun.serve({
     hostname: '127.0.0.1',
@@ -123,15 +135,17 @@ export async function startGateway(options: KitOptions): Promise<Kit> {
     lines,
     fetch,
     sweep,
+    ledger: booked,
     routes,
-    bearer: async (subject = 'ada', scope = 'inference') => {
-      const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope })
+    bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
+      const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
       return { authorization: `Bearer ${token}` }
     },
     stop: async () => {
       set.stop()
       await server.stop(true)
       await issuer.stop()
+      await booked.close()
       await open?.close()
       store.close()
     },

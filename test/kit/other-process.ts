@@ -1,6 +1,9 @@
 import { Database } from 'bun:sqlite'
+import { ledger } from '../../src/gate/ledger.ts'
 import { slots } from '../../src/gate/slots.ts'
 import { openStore } from '../../src/store/open.ts'
+
+import { entry } from './entries.ts'
 
 /** What another process can be asked to do with a database file. */
 const ACTS = {
@@ -28,6 +31,17 @@ const ACTS = {
     await Promise.all([held.acquire('j_ada'), held.acquire('j_ada')])
     console.log('held')
     await Bun.stdin.text()
+  },
+  /** Books requests for ever, as the gateway does, and says the time of each. */
+  book: async (path: string) => {
+    const { store } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+    const book = ledger({ store, log: () => undefined, flushMs: 100 })
+    for (;;) {
+      const at = Date.now()
+      book.enter(entry({ at }))
+      console.log(at)
+      await Bun.sleep(20)
+    }
   },
   /** Opens it as a user whom no file's mode makes way for; says how that ended. */
   openAsNobody: async (path: string) => {

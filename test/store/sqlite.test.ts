@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { limiter } from '../../src/gate/limiter.ts'
 import { openStore } from '../../src/store/open.ts'
+import { limits } from '../../src/store/schema.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { lockedBy } from '../kit/other-process.ts'
@@ -83,6 +84,40 @@ describe('while another process holds the write lock', () => {
     })
     expect(await opened).toEqual({ isLocked: false, isNew: false })
     await released
+  })
+})
+
+describe('writes together', () => {
+  const insert = ({ db }: Awaited<ReturnType<typeof openFresh>>) => {
+    const values = { owner: sql`${sql.placeholder('owner')}`, fullAt: sql`7` }
+    return db.insert(limits).values(values).prepare()
+  }
+  const owners = (store: Awaited<ReturnType<typeof openFresh>>) =>
+    store.ask(() => store.db.select({ owner: limits.owner }).from(limits).all())
+  const write = (statement: ReturnType<typeof insert>, ...names: string[]) =>
+    names.map(owner => ({ statement, values: { owner } }))
+
+  test('are all done, or none', async () => {
+    const store = await openFresh(':memory:')
+    const statement = insert(store)
+    await store.atomically(write(statement, 'j_ada', 'j_bob'))
+    const problem = await problemOf(() => store.atomically(write(statement, 'j_eve', 'j_ada')))
+    expect(problem.code).toBe('database_unavailable')
+    expect(await owners(store)).toEqual([{ owner: 'j_ada' }, { owner: 'j_bob' }])
+    await store.atomically(write(statement, 'j_eve'))
+    expect(await owners(store)).toHaveLength(3)
+    store.close()
+  })
+
+  test('wait for a lock of another process', async () => {
+    const path = freshPath()
+    const store = await openFresh(path)
+    const holder = await lockedBy(path)
+    const gone = holder.letGoIn(100)
+    await store.atomically(write(insert(store), 'j_ada', 'j_bob'))
+    await gone
+    expect(await owners(store)).toHaveLength(2)
+    store.close()
   })
 })
 

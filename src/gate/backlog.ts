@@ -1,0 +1,88 @@
+import { faultOf, type Log } from '../protocol/log.ts'
+import type { Store } from '../store/store.ts'
+import { type Batch, batches, type Entry } from './batch.ts'
+
+/** Entries that are not known to be written. */
+export interface Backlog {
+  /** How many there are. */
+  readonly length: number
+  add(entry: Entry): void
+  /**
+   * Tokens of an owner's entries from one time to another, in milliseconds since the epoch, together with those that
+   * are stored: each entry once, though it is on its way from here to there.
+   */
+  tokens(owner: string, range: { from: number; to: number }, stored: () => Promise<number>): Promise<number>
+  /**
+   * Writes all that was added so far.
+   * @throws Problem `database_unavailable`; what could not be written stays.
+   */
+  flush(): Promise<void>
+}
+
+// About 3 ms in which the event loop stands still.
+const BATCH_ROWS = 300
+
+/** A backlog that is written in batches, one at a time, with a turn of the event loop between. */
+export function backlog({ store, log }: { store: Store; log: Log }): Backlog {
+  const batchOf = batches(store)
+  const waiting: Entry[] = []
+  let batch: Batch | undefined
+  let inDoubt = false
+  let writing: Promise<void> | undefined
+  let added = 0
+  let written = 0
+  let begun = 0
+
+  async function write(): Promise<void> {
+    begun++
+    // One that failed is tried again as it was: it may have been stored, and only the word of it lost.
+    batch ??= batchOf(waiting.splice(0, BATCH_ROWS))
+    try {
+      if (!(inDoubt && (await batch.isStored()))) await store.atomically(batch.writes)
+    } catch (error) {
+      inDoubt = true
+      log('error', 'ledger_failed', { rows: added - written, fault: faultOf(error) })
+      throw error
+    }
+    written += batch.entries.length
+    batch = undefined
+    inDoubt = false
+  }
+
+  function here(owner: string, { from, to }: { from: number; to: number }): number {
+    let sum = 0
+    for (const entries of [batch?.entries ?? [], waiting])
+      for (const { owner: whose, at, usage } of entries)
+        if (whose === owner && at >= from && at < to) sum += usage.prompt + usage.completion
+    return sum
+  }
+
+  return {
+    get length() {
+      return added - written
+    },
+    add: entry => {
+      waiting.push(entry)
+      added++
+    },
+    tokens: async (owner, range, stored) => {
+      for (;;) {
+        // Since when a batch under way is in the database as well as here cannot be told.
+        while (writing !== undefined) await writing.catch(() => undefined)
+        const before = begun
+        const there = await stored()
+        if (begun === before) return there + here(owner, range)
+      }
+    },
+    flush: async () => {
+      const all = added
+      while (written < all) {
+        writing ??= write().finally(() => {
+          writing = undefined
+        })
+        await writing
+        if (written < all) await Bun.sleep(0)
+      }
+    },
+  }
+}

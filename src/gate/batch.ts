@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { and, eq, sql } from 'drizzle-orm'
+import type { Ending, Route } from '../protocol/exchange.ts'
+import { HOUR_MS, picoOf } from '../protocol/metering.ts'
+import type { Usage } from '../protocol/usage.ts'
+import { ledger, usageHours } from '../store/schema.ts'
+import type { Store, Write } from '../store/store.ts'
+
+/** One request that reached an enclave. */
+export interface Entry {
+  readonly owner: string
+  /** When the request came, in milliseconds since the epoch. */
+  readonly at: number
+  readonly backend: string
+  readonly route: Route
+  readonly status: number
+  readonly ending: Ending
+  readonly bytesUp: number
+  readonly bytesDown: number
+  readonly usage: Usage
+}
+
+/** Entries that live or die together in the database: a row for each, and what they add to the sums. */
+export interface Batch {
+  readonly entries: readonly Entry[]
+  readonly writes: readonly Write[]
+  /** Whether it is in the database already. */
+  isStored(): Promise<boolean>
+}
+
+/** Makes batches for a database. */
+export function batches(store: Store): (entries: readonly Entry[]) => Batch {
+  const { insert, add, find } = statements(store)
+  return entries => {
+    const rows = entries.map(rowOf)
+    return {
+      entries,
+      writes: [
+        ...rows.map(values => ({ statement: insert, values })),
+        ...sumsOf(entries).map(values => ({ statement: add, values })),
+      ],
+      isStored: async () => (await store.ask(() => find.all(rows[0]))).length > 0,
+    }
+  }
+}
+
+function rowOf({ usage, ...entry }: Entry) {
+  const { model = null, cost = null, prompt, completion, cached, estimated } = usage
+  const counts = { promptTokens: prompt, completionTokens: completion, cachedTokens: cached }
+  return { ...entry, id: randomBytes(8).toString('hex'), model, cost, ...counts, estimated: Number(estimated) }
+}
+
+/** The sums by owner, hour and model, as they are added to what is there. */
+function sumsOf(entries: readonly Entry[]) {
+  const sums = new Map<string, ReturnType<typeof nothing>>()
+  for (const { owner, at, usage } of entries) {
+    const [hour, model] = [Math.floor(at / HOUR_MS), usage.model ?? '']
+    const key = `${owner} ${hour} ${model}`
+    const sum = sums.get(key) ?? nothing(owner, hour, model)
+    sums.set(key, sum)
+    sum.requests++
+    sum.promptTokens += usage.prompt
+    sum.completionTokens += usage.completion
+    sum.cachedTokens += usage.cached
+    if (usage.cost !== undefined) sum.costPico += picoOf(usage.cost)
+    sum.estimated += Number(usage.estimated)
+  }
+  return [...sums.values()]
+}
+
+function nothing(owner: string, hour: number, model: string) {
+  const counts = { requests: 0, promptTokens: 0, completionTokens: 0, cachedTokens: 0, costPico: 0n, estimated: 0 }
+  return { owner, hour, model, ...counts }
+}
+
+const value = (name: string) => sql`${sql.placeholder(name)}`
+
+function statements({ db }: Store) {
+  const owner = value('owner')
+  const counts = {
+    promptTokens: value('promptTokens'),
+    completionTokens: value('completionTokens'),
+    cachedTokens: value('cachedTokens'),
+    estimated: value('estimated'),
+  }
+  const more = <K extends keyof typeof usageHours.$inferInsert>(name: K) =>
+    sql`${usageHours[name]} + excluded.${sql.identifier(usageHours[name].name)}`
+  return {
+    // One row a statement: 6 µs in a transaction; statements of 10 to 60 rows take Drizzle 15 µs a row.
+    insert: db
+      .insert(ledger)
+      .values({
+        owner,
+        at: value('at'),
+        id: value('id'),
+        backend: value('backend'),
+        route: value('route'),
+        model: value('model'),
+        cost: value('cost'),
+        status: value('status'),
+        ending: value('ending'),
+        bytesUp: value('bytesUp'),
+        bytesDown: value('bytesDown'),
+        ...counts,
+      })
+      .prepare(),
+    add: db
+      .insert(usageHours)
+      .values({
+        owner,
+        hour: value('hour'),
+        model: value('model'),
+        requests: value('requests'),
+        costPico: value('costPico'),
+        ...counts,
+      })
+      .onConflictDoUpdate({
+        target: [usageHours.owner, usageHours.hour, usageHours.model],
+        set: {
+          requests: more('requests'),
+          promptTokens: more('promptTokens'),
+          completionTokens: more('completionTokens'),
+          cachedTokens: more('cachedTokens'),
+          costPico: more('costPico'),
+          estimated: more('estimated'),
+        },
+      })
+      .prepare(),
+    find: db
+      .select({ id: ledger.id })
+      .from(ledger)
+      .where(and(eq(ledger.owner, owner), eq(ledger.at, value('at')), eq(ledger.id, value('id'))))
+      .prepare(),
+  }
+}

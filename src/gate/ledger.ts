@@ -1,0 +1,100 @@
+import { and, eq, gte, lt, sql } from 'drizzle-orm'
+import type { Log } from '../protocol/log.ts'
+import { DAY_MS, HOUR_MS } from '../protocol/metering.ts'
+import { usageHours } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { backlog } from './backlog.ts'
+import type { Entry } from './batch.ts'
+
+/** What every caller used: in memory for a moment, and then in the database. */
+export interface Ledger {
+  /** Whether so much waits for the database that nothing more should be let in. */
+  readonly isFull: boolean
+  /** Books a request; it is written later. */
+  enter(entry: Entry): void
+  /**
+   * Tokens of an owner in the UTC day of a time, those that wait in memory with them.
+   * @throws Problem `database_unavailable`
+   */
+  spent(owner: string, at: number): Promise<number>
+  /**
+   * Writes all that was entered so far.
+   * @throws Problem `database_unavailable`: nothing is lost, and it will be tried again.
+   */
+  flush(): Promise<void>
+  /** Writes what is left, and nothing after that. */
+  close(): Promise<void>
+}
+
+interface Deps {
+  store: Store
+  log: Log
+  /** Milliseconds that an entry may wait, so that others are written with it. */
+  flushMs: number
+}
+
+const DAY_HOURS = DAY_MS / HOUR_MS
+const MOST_WAITING = 100_000
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 4000
+
+/**
+ * A ledger whose entries gather in memory and are written off every client's path: each batch, its rows and their sums,
+ * in one transaction. While the database does not answer they wait, and are tried again.
+ */
+export function ledger({ store, log, flushMs }: Deps): Ledger {
+  const waiting = backlog({ store, log })
+  const tokens = tokensStatement(store)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let pauseMs = FIRST_PAUSE_MS
+  let closed = false
+
+  function flushIn(ms: number): void {
+    if (!closed) timer = setTimeout(tick, ms)
+  }
+
+  async function tick(): Promise<void> {
+    try {
+      await waiting.flush()
+      timer = undefined
+      pauseMs = FIRST_PAUSE_MS
+      if (waiting.length > 0) flushIn(flushMs)
+    } catch {
+      flushIn(pauseMs)
+      pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)
+    }
+  }
+
+  return {
+    get isFull() {
+      return waiting.length >= MOST_WAITING
+    },
+    enter: entry => {
+      waiting.add(entry)
+      if (timer === undefined) flushIn(flushMs)
+    },
+    spent: async (owner, at) => {
+      const from = Math.floor(at / DAY_MS) * DAY_HOURS
+      const to = from + DAY_HOURS
+      const stored = async () => (await store.ask(() => tokens.all({ owner, since: from, until: to })))[0]?.tokens ?? 0
+      return waiting.tokens(owner, { from: from * HOUR_MS, to: to * HOUR_MS }, stored)
+    },
+    flush: waiting.flush,
+    close: async () => {
+      // What cannot be written now is lost; the log has just said how much.
+      await waiting.flush().catch(() => undefined)
+      closed = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+function tokensStatement({ db }: Store) {
+  const { owner, hour, promptTokens, completionTokens } = usageHours
+  const [since, until] = [sql.placeholder('since'), sql.placeholder('until')]
+  return db
+    .select({ tokens: sql`coalesce(sum(${promptTokens} + ${completionTokens}), 0)`.mapWith(Number) })
+    .from(usageHours)
+    .where(and(eq(owner, sql.placeholder('owner')), gte(hour, since), lt(hour, until)))
+    .prepare()
+}

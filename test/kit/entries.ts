@@ -1,0 +1,38 @@
+import { Database } from 'bun:sqlite'
+import type { Entry } from '../../src/gate/batch.ts'
+import type { Route } from '../../src/protocol/exchange.ts'
+
+/** An entry as one small chat makes it, with these tokens; `more` replaces what it names. */
+export function entry({ prompt = 3, completion = 4, ...more }: EntryOptions = {}): Entry {
+  const { owner = 'j_ada', at = 1_767_225_600_000, model, cost, cached = 0, estimated = false, status = 200 } = more
+  return {
+    ...{ owner, at, status, backend: 'tinfoil', route: '/v1/chat/completions' as Route, ending: 'complete' },
+    ...{ bytesUp: 10, bytesDown: 20 },
+    usage: { model, prompt, completion, cached, cost, estimated },
+  }
+}
+
+interface EntryOptions {
+  owner?: string
+  at?: number
+  model?: string | undefined
+  prompt?: number
+  completion?: number
+  cached?: number
+  cost?: string | undefined
+  estimated?: boolean
+  status?: number
+}
+
+/** Sums over a table of a database file, as a second connection sees them. */
+export function booked(path: string, table: 'ledger' | 'usage_hours') {
+  const file = new Database(path, { readonly: true })
+  const requests = table === 'ledger' ? 'count(*)' : 'coalesce(sum(requests), 0)'
+  const cost = table === 'ledger' ? "CAST(REPLACE(cost, '.', '') AS INTEGER)" : 'cost_pico'
+  const sums = ['prompt_tokens', 'completion_tokens', 'cached_tokens', 'estimated', cost]
+    .map(column => `coalesce(sum(${column}), 0)`)
+    .join(', ')
+  const [row] = file.query(`SELECT ${requests}, ${sums} FROM ${table}`).values()
+  file.close()
+  return row
+}
