@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test'
 import type { Reply, Wire } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, eventually, stages } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, chunk, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -30,27 +30,27 @@ test.each([
   ['as much as there are numbers for', Number.MAX_SAFE_INTEGER],
 ])('a length that is %s too long is refused at once, unread, and nobody upstream is asked', async (_, length) => {
   const { ask, upstream } = await set(OK, { maxBodyBytes: MAX })
-  await refused(await ask(CHAT, { 'Content-Length': String(length) }))
+  await refused(await ask(EMBEDDINGS, { 'Content-Length': String(length) }))
   expect(upstream.wires).toEqual([])
 })
 
 test('a body of exactly the longest length passes, by its length and in chunks', async () => {
   const { ask } = await set(OK, { maxBodyBytes: MAX })
   const body = 'x'.repeat(MAX)
-  expect((await (await ask(CHAT, { 'Content-Length': String(MAX) }, body)).message()).body).toBe('ok')
-  expect((await (await ask(CHAT, IN_CHUNKS, `${chunk(body)}0\r\n\r\n`)).message()).body).toBe('ok')
+  expect((await (await ask(EMBEDDINGS, { 'Content-Length': String(MAX) }, body)).message()).body).toBe('ok')
+  expect((await (await ask(EMBEDDINGS, IN_CHUNKS, `${chunk(body)}0\r\n\r\n`)).message()).body).toBe('ok')
 })
 
 test('a small body is held to a smaller bound too', async () => {
   const { ask } = await set(OK, { maxBodyBytes: 3 })
-  expect((await (await ask(CHAT, { 'Content-Length': '3' }, 'abc')).message()).body).toBe('ok')
-  expect((await (await ask(CHAT, { 'Content-Length': '4' }, 'abcd')).message()).head).toStartWith('HTTP/1.1 413 ')
-  expect((await (await ask(CHAT, IN_CHUNKS, chunk('abcd'))).message()).head).toStartWith('HTTP/1.1 413 ')
+  expect((await (await ask(EMBEDDINGS, { 'Content-Length': '3' }, 'abc')).message()).body).toBe('ok')
+  expect((await (await ask(EMBEDDINGS, { 'Content-Length': '4' }, 'abcd')).message()).head).toStartWith('HTTP/1.1 413 ')
+  expect((await (await ask(EMBEDDINGS, IN_CHUNKS, chunk('abcd'))).message()).head).toStartWith('HTTP/1.1 413 ')
 })
 
 test('chunks are counted: past the bound the client is refused, and the upstream’s request breaks off', async () => {
   const { ask, upstream } = await set(wire => wire.seen('\r\n\r\n'), { maxBodyBytes: MAX })
-  const client = await ask(CHAT, IN_CHUNKS, chunk('x'.repeat(MAX - 10)))
+  const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('x'.repeat(MAX - 10)))
   const wire = await upstream.first()
   await eventually(() => wire.size > MAX - 10, 'the body to go up')
   expect(client.text).toBe('')
@@ -66,7 +66,7 @@ test('past the bound an answer that has begun is cut, and has no end', async () 
     await wire.send(CHUNKED + chunk('early'))
   }
   const { ask, upstream, logged } = await set(early, { maxBodyBytes: MAX })
-  const client = await ask(CHAT, IN_CHUNKS, chunk('x'))
+  const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('x'))
   await client.seen('early')
   await client.send(chunk('x'.repeat(MAX)))
   const text = await client.gone()

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { freshDirectory } from '../kit/directory.ts'
 import type { Reply, Wire } from '../kit/raw.ts'
-import { answerBytes, CHAT, CHUNKED, chunk, eventually, MODELS, type Stage, stages } from '../kit/stage.ts'
+import { answerBytes, CHUNKED, chunk, EMBEDDINGS, eventually, MODELS, type Stage, stages } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -16,7 +16,7 @@ const streaming: Reply = async wire => {
     await wire.send(head.includes('/models') ? answerBytes('200 OK', {}, 'models') : CHUNKED + chunk('first'))
   }
 }
-const chat = (stage: Stage) => stage.ask(CHAT, { 'Content-Length': '2' }, 'hi')
+const chat = (stage: Stage) => stage.ask(EMBEDDINGS, { 'Content-Length': '2' }, 'hi')
 
 async function begun(stage: Stage): Promise<Wire> {
   const client = await chat(stage)
@@ -78,7 +78,7 @@ test('two gateways on one file share a caller’s limit', async () => {
   const other = await set(streaming, { concurrent: 2, path, jwksUrl: issuer.jwksUrl })
   const bearer = await one.kit.bearer()
   await begun(one)
-  const client = await other.ask(CHAT, { ...bearer, 'Content-Length': '2' }, 'hi')
+  const client = await other.ask(EMBEDDINGS, { ...bearer, 'Content-Length': '2' }, 'hi')
   await client.seen('first')
   expect([await models(one), (await other.get({ headers: bearer })).status]).toEqual([429, 429])
   client.reset()
@@ -110,9 +110,9 @@ test.each([
   for (let round = 0; round < 8; round++) {
     const clients = await Promise.all([
       ...Array.from({ length: 4 }, () => stage.ask(MODELS)),
-      stage.ask(CHAT, { 'Content-Length': '101' }, 'x'),
-      stage.ask(CHAT, { 'Transfer-Encoding': 'chunked' }, chunk('x'.repeat(101))),
-      stage.ask(CHAT, { 'Content-Length': '9' }, 'x'),
+      stage.ask(EMBEDDINGS, { 'Content-Length': '101' }, 'x'),
+      stage.ask(EMBEDDINGS, { 'Transfer-Encoding': 'chunked' }, chunk('x'.repeat(101))),
+      stage.ask(EMBEDDINGS, { 'Content-Length': '9' }, 'x'),
     ])
     // Another process's: of three slots one is left, and who asks for more waits and is refused.
     for (const number of [2, 3])
@@ -151,9 +151,9 @@ test('a gateway that forwards as much as it may refuses more with 503, and lives
 
 test.each([
   ['without a body', MODELS, {}, ''],
-  ['amid a body of a known length', CHAT, { 'Content-Length': '9' }, 'x'],
-  ['amid a long body', CHAT, { 'Content-Length': '90000' }, 'x'],
-  ['amid chunks', CHAT, { 'Transfer-Encoding': 'chunked' }, chunk('x')],
+  ['amid a body of a known length', EMBEDDINGS, { 'Content-Length': '9' }, 'x'],
+  ['amid a long body', EMBEDDINGS, { 'Content-Length': '90000' }, 'x'],
+  ['amid chunks', EMBEDDINGS, { 'Transfer-Encoding': 'chunked' }, chunk('x')],
 ])('a client that leaves %s while it waits for a slot leaves none behind', async (_, line, headers, body) => {
   const path = join(freshDirectory(), 'sealgate.db')
   const stage = await set(streaming, { concurrent: 1, path })
@@ -178,9 +178,9 @@ test('a body that is refused for its length, its seal or its stall holds no slot
   const stage = await set(streaming, { concurrent: 1, maxBodyBytes: 10, plaintext: false, patience: { bodyMs: 50 } })
   const sealed = { 'Ehbp-Encapsulated-Key': 'ab'.repeat(32) }
   const statuses = [
-    await statusOf(await stage.ask(CHAT, { ...sealed, 'Content-Length': '11' }, 'hello')),
-    await statusOf(await stage.ask(CHAT, { 'Content-Length': '2' }, 'hi')),
-    await statusOf(await stage.ask(CHAT, { ...sealed, 'Content-Length': '9' }, 'hi')),
+    await statusOf(await stage.ask(EMBEDDINGS, { ...sealed, 'Content-Length': '11' }, 'hello')),
+    await statusOf(await stage.ask(EMBEDDINGS, { 'Content-Length': '2' }, 'hi')),
+    await statusOf(await stage.ask(EMBEDDINGS, { ...sealed, 'Content-Length': '9' }, 'hi')),
     await models(stage),
   ]
   expect(statuses).toEqual([413, 400, 408, 200])

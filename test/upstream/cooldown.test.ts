@@ -181,7 +181,7 @@ describe('behind a gateway', () => {
       await wire.send(OK)
     })
     const under = post('{}')
-    await eventually(() => upstream.wires[0]?.text.endsWith('{}'))
+    await eventually(() => upstream.wires[0]?.text.endsWith('"}'))
     expect((await get()).status).toBe(503)
     expect((await (await get()).json()) as object).toMatchObject({ error: { code: 'upstream_overloaded' } })
     slow.resolve()
