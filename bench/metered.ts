@@ -15,6 +15,9 @@ interface Timing {
   readonly gaps: readonly number[]
 }
 
+/** Microseconds since the epoch, alike in all processes of a machine. */
+const now = () => (performance.timeOrigin + performance.now()) * 1000
+
 /** Sends a request that claims a seal and times the frames of its answer. */
 function time(subject: Subject, authorization: string, agent: http.Agent): Promise<Timing> {
   return new Promise((resolve, reject) => {
@@ -22,21 +25,20 @@ function time(subject: Subject, authorization: string, agent: http.Agent): Promi
     body.writeUInt32BE(396, 0)
     const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
     const headers = { authorization, 'ehbp-encapsulated-key': key, 'content-length': body.length }
-    const began = process.hrtime.bigint()
-    const arrivals: { at: bigint; sent: bigint }[] = []
+    const began = now()
+    const arrivals: { at: number; sent: number }[] = []
     const request = http.request(`${subject.url}/v1/chat/completions`, { method: 'POST', headers, agent }, answer => {
       answer.on('data', (chunk: Buffer) => {
-        const at = process.hrtime.bigint()
+        const at = now()
         for (const [, sent = '0'] of chunk.toString('latin1').matchAll(/t=(\d+);/g))
-          arrivals.push({ at, sent: BigInt(sent) })
+          arrivals.push({ at, sent: Number(sent) })
       })
       answer.on('error', reject)
       answer.on('end', () => {
-        const micros = (span: bigint) => Number(span) / 1000
         resolve({
-          first: micros((arrivals[0]?.at ?? 0n) - began),
-          delays: arrivals.map(({ at, sent }) => micros(at - sent)),
-          gaps: arrivals.slice(1).map(({ at }, index) => micros(at - (arrivals[index]?.at ?? 0n))),
+          first: (arrivals[0]?.at ?? Number.NaN) - began,
+          delays: arrivals.map(({ at, sent }) => at - sent),
+          gaps: arrivals.slice(1).map(({ at }, index) => at - (arrivals[index]?.at ?? Number.NaN)),
         })
       })
     })

@@ -20,10 +20,10 @@ const server = http.createServer(async (request, response) => {
 })
 server.listen(Number(port), '127.0.0.1')
 
-/** A frame of 250 bytes, as long as a sealed event mostly is; it begins with nanoseconds of the machine's clock. */
+/** A frame of 250 bytes, as long as a sealed event mostly is; it begins with the time, in microseconds since the epoch. */
 function frame(): Buffer {
   const bytes = Buffer.alloc(250, '.')
   bytes.writeUInt32BE(246, 0)
-  bytes.write(`t=${process.hrtime.bigint()};`, 4)
+  bytes.write(`t=${Math.round((performance.timeOrigin + performance.now()) * 1000)};`, 4)
   return bytes
 }

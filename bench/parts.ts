@@ -67,7 +67,7 @@ export async function stage(): Promise<Stage> {
 
   return {
     authorization: `Bearer ${token}`,
-    answering: port => nginx('direct', OTHER_CORE, port, `default_type application/json; return 200 '${CHAT}';`),
+    answering: port => nginx('direct', OTHER_CORE, port, ANSWER),
     quiet: port => begin('quiet', OTHER_CORE, [process.execPath, join(import.meta.dir, 'quiet.ts'), `${port}`], port),
     pacing: (states, port) =>
       begin('pacing', OTHER_CORE, [process.execPath, join(import.meta.dir, 'pacing.ts'), `${port}`, states], port),
@@ -121,6 +121,8 @@ const GOVERNED = {
   MAX_IN_FLIGHT: '1000000',
 }
 
+const STATED = 'prompt=10,completion=40,total=50,cached_prompt_tokens=0,model=bench,cost_usd=0.0000315'
+
 /** A small chat's answer, 400 bytes. */
 const CHAT = JSON.stringify({
   id: 'chatcmpl-1',
@@ -130,6 +132,8 @@ const CHAT = JSON.stringify({
   choices: [{ index: 0, message: { role: 'assistant', content: 'x'.repeat(190) }, finish_reason: 'stop' }],
   usage: { prompt_tokens: 10, completion_tokens: 40, total_tokens: 50 },
 }).padEnd(400)
+
+const ANSWER = `default_type application/json; add_header X-Tinfoil-Usage-Metrics "${STATED}"; return 200 '${CHAT}';`
 
 interface Server {
   directory: string

@@ -1,7 +1,7 @@
 // One stretch of a request's path, served alone, so that what each stretch adds can be measured. See path-cost.ts.
 import { gateway } from '../src/app.ts'
 import { keySet } from '../src/gate/keyset.ts'
-import { ledger } from '../src/gate/ledger.ts'
+import { type Ledger, ledger } from '../src/gate/ledger.ts'
 import { limiter } from '../src/gate/limiter.ts'
 import { logger } from '../src/gate/log.ts'
 import { observe } from '../src/gate/observe.ts'
@@ -70,7 +70,22 @@ function forwarded(): Serve {
   })
 }
 
-async function governed(limited: boolean, logged: boolean): Promise<Serve> {
+/** A ledger that writes nothing: what the other one costs is the difference. */
+const unbooked: Ledger = {
+  isFull: false,
+  enter: () => undefined,
+  spent: async () => 0,
+  flush: async () => undefined,
+  close: async () => undefined,
+}
+
+interface Governing {
+  limited?: boolean
+  logged?: boolean
+  booked?: boolean
+}
+
+async function governed({ limited = false, logged = false, booked = false }: Governing): Promise<Serve> {
   const { write } = gathered(process.stdout)
   const log = logger({ format: 'text', level: logged ? 'info' : 'error', now, write })
   const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
@@ -83,7 +98,7 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
     keys,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
-    ledger: ledger({ store, log, flushMs: 500 }),
+    ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
     slots: undefined,
@@ -102,9 +117,12 @@ async function governed(limited: boolean, logged: boolean): Promise<Serve> {
 const stretches: Record<string, () => Serve | Promise<Serve>> = {
   'transport and tap': () => relayed,
   'forward, observe': forwarded,
-  'routing, JWT': () => governed(false, false),
-  limit: () => governed(true, false),
-  log: () => governed(true, true),
+  'routing, JWT': () => governed({}),
+  ledger: () => governed({ booked: true }),
+  limit: () => governed({ booked: true, limited: true }),
+  log: () => governed({ booked: true, limited: true, logged: true }),
+  'no limits, no ledger': () => governed({ logged: true }),
+  'no limits': () => governed({ logged: true, booked: true }),
 }
 
 Bun.serve({

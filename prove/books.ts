@@ -11,8 +11,8 @@ const OPEN_AT_ONCE = 3
 const CONCURRENT_LIMIT = 4
 const RPM = 60
 const BURST = 30
-const KILL_AFTER_MS = 6000
 const LOST_MS = 1000
+let over = false
 const SLOTS_FREE_MS = 30_000
 
 /** A row of the ledger, known by the length of its request's body, which no other request has. */
@@ -43,7 +43,6 @@ async function prove(ground: Ground): Promise<Figure[]> {
     RATE_LIMIT_RPM: String(RPM),
     RATE_LIMIT_BURST: String(BURST),
     CONCURRENT_LIMIT: String(CONCURRENT_LIMIT),
-    LOG_LEVEL: 'error',
   }
   const running: { gateway: Gateway | undefined } = { gateway: await ground.gateway(enclave.url, env) }
   const port = new URL(running.gateway?.url ?? '').port
@@ -52,7 +51,7 @@ async function prove(ground: Ground): Promise<Figure[]> {
   const hammering = Array.from({ length: HAMMERING }, (_, at) =>
     caller(CALLERS + at, Number.POSITIVE_INFINITY, running, ground),
   )
-  await Bun.sleep(KILL_AFTER_MS)
+  while (enclave.books.size < REQUESTS / 2) await Bun.sleep(10)
   const killedAt = Date.now()
   const fallen = running.gateway
   running.gateway = undefined
@@ -75,8 +74,6 @@ async function prove(ground: Ground): Promise<Figure[]> {
     refunds(asked, enclave.books, seconds),
   ]
 }
-
-let over = false
 
 /** One request that was sent. */
 interface Asked {
@@ -143,12 +140,14 @@ function whole(asked: readonly Asked[], books: ReadonlyMap<number, Entry>, secon
   return { what: 'the load:', is, holds: books.size > REQUESTS * 0.95 }
 }
 
-const numberOf = (row: Row) => row.bytes_up - 1000
+function numberOf(row: Row): number {
+  return row.bytes_up - 1000
+}
 
 /** Row by row: nothing is booked twice or otherwise than it was, and what lacks had ended in the last second before the kill. */
 function equality(rows: readonly Row[], books: ReadonlyMap<number, Entry>, killedAt: number): Figure {
   const booked = new Map(rows.map(row => [numberOf(row), row]))
-  let lost = 0
+  const lost: number[] = []
   const wrong: string[] = []
   for (const [number, entry] of books) {
     const row = booked.get(number)
@@ -156,12 +155,12 @@ function equality(rows: readonly Row[], books: ReadonlyMap<number, Entry>, kille
     if (row) continue
     const ended = entry.endedAt ?? Number.POSITIVE_INFINITY
     // What was under way when the process died ended with it, a moment later.
-    if (ended > killedAt - LOST_MS && ended < killedAt + LOST_MS) lost++
+    if (ended > killedAt - LOST_MS && ended < killedAt + LOST_MS) lost.push(killedAt - ended)
     else wrong.push(`${number} is not booked: ${JSON.stringify(entry)}`)
   }
   const doubled = rows.length - booked.size
   for (const line of wrong.slice(0, 5)) console.error(line)
-  const is = `${rows.length} rows, ${wrong.length} wrong, ${doubled} twice, ${lost} lost within ${LOST_MS} ms of the kill`
+  const is = `${rows.length} rows, ${wrong.length} wrong, ${doubled} twice, ${lost.length} lost, the oldest ${Math.max(0, ...lost)} ms before the kill (limit ${LOST_MS} ms)`
   return { what: 'the ledger, row by row:', is, holds: wrong.length === 0 && doubled === 0 && rows.length > 0 }
 }
 
