@@ -97,6 +97,18 @@ export const settings = {
     what: 'The key under which callers become opaque owner ids, 32 bytes in hex.',
     why: 'Operators who replace DATA_KEY and must keep the id of every caller.',
   },
+  SESSION_DAYS: {
+    kind: integer(1, 3650),
+    default: '30',
+    what: 'Days after which a session that nobody uses ends; each day of use renews it.',
+    why: 'Operators, by how long a lost device may stay signed in.',
+  },
+  SESSION_MAX_DAYS: {
+    kind: integer(1, 3650),
+    default: '90',
+    what: 'Days after its sign-in when a session ends, however much it is used.',
+    why: 'Operators whose rules ask for a new sign-in now and then.',
+  },
   RATE_LIMIT_RPM: {
     kind: integer(0, 1_000_000),
     default: '60',

@@ -59,6 +59,8 @@ describe('what is read', () => {
       DATABASE_URL: 'sqlite:sealgate.db',
       DATA_KEY: undefined,
       IDENTITY_HASH_KEY: undefined,
+      SESSION_DAYS: 30,
+      SESSION_MAX_DAYS: 90,
       RATE_LIMIT_RPM: 60,
       RATE_LIMIT_BURST: 10,
       TOKEN_LIMIT_DAY: 0,

@@ -8,11 +8,18 @@ export type Scope = 'inference'
  * subject are forgotten once it is made.
  */
 export interface Principal {
-  readonly kind: 'jwt'
+  readonly kind: 'jwt' | 'session' | 'key'
   readonly owner: string
   readonly scopes: ReadonlySet<string>
   /** The application that asked for the token, if it said (`client_id`, else `azp`). */
   readonly client: string | undefined
+  /** Whose session or key it is, and which; absent for a JWT. */
+  readonly account?: { readonly user: string; readonly credential: string }
+}
+
+/** The owner of all that belongs to a user. */
+export function userOwnerOf(userId: string): string {
+  return `u_${userId.replaceAll('-', '')}`
 }
 
 /**

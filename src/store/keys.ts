@@ -3,10 +3,10 @@ import { keyChecks } from './schema.ts'
 import type { Store } from './store.ts'
 
 /** What a key is for. Each role has a key of its own, so that one that leaks opens nothing else. */
-export type Role = 'identity' | 'cache'
-const ROLES: readonly Role[] = ['identity', 'cache']
+export type Role = 'identity' | 'cache' | 'fields' | 'lookup'
+const ROLES: readonly Role[] = ['identity', 'cache', 'fields', 'lookup']
 /** The roles whose keys the database hangs on. The cache's is none: whoever replaces DATA_KEY keeps the rest. */
-const CHECKED: readonly Role[] = ['identity']
+const CHECKED: readonly Role[] = ['identity', 'fields']
 
 /** The key of each role, 32 bytes. */
 export type Keys = Readonly<Record<Role, Uint8Array>>

@@ -14,4 +14,14 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE ledger (owner TEXT NOT NULL, at BIGINT NOT NULL, id TEXT NOT NULL, backend TEXT NOT NULL, route TEXT NOT NULL, model TEXT, prompt_tokens BIGINT NOT NULL, completion_tokens BIGINT NOT NULL, cached_tokens BIGINT NOT NULL, cost TEXT, status BIGINT NOT NULL, ending TEXT NOT NULL, bytes_up BIGINT NOT NULL, bytes_down BIGINT NOT NULL, estimated BIGINT NOT NULL, PRIMARY KEY (owner, at, id))',
     'CREATE TABLE usage_hours (owner TEXT NOT NULL, hour BIGINT NOT NULL, model TEXT NOT NULL, requests BIGINT NOT NULL, prompt_tokens BIGINT NOT NULL, completion_tokens BIGINT NOT NULL, cached_tokens BIGINT NOT NULL, cost_pico BIGINT NOT NULL, estimated BIGINT NOT NULL, PRIMARY KEY (owner, hour, model))',
   ],
+  [
+    'CREATE TABLE users (id TEXT PRIMARY KEY NOT NULL, email TEXT NOT NULL, email_hash TEXT NOT NULL UNIQUE, name TEXT, avatar_url TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, deleted_at BIGINT)',
+    'CREATE TABLE user_settings (user_id TEXT PRIMARY KEY NOT NULL, content TEXT NOT NULL, updated_at BIGINT NOT NULL)',
+    'CREATE TABLE sessions (id TEXT PRIMARY KEY NOT NULL, user_id TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL, renewed_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)',
+    'CREATE INDEX sessions_of_user ON sessions (user_id)',
+    'CREATE INDEX sessions_by_expiry ON sessions (expires_at)',
+    'CREATE TABLE api_keys (id TEXT PRIMARY KEY NOT NULL, user_id TEXT NOT NULL, key_hash TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, last_used_at BIGINT)',
+    'CREATE INDEX api_keys_of_user ON api_keys (user_id)',
+    'CREATE TABLE wrapped_keys (role TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)',
+  ],
 ]

@@ -87,3 +87,62 @@ export const keyChecks = sqliteTable('key_checks', {
   role: text().primaryKey(),
   value: text().notNull(),
 })
+
+/** People who signed in here. What names them is sealed (`store/fields.ts`). */
+export const users = sqliteTable('users', {
+  /** A UUID; as an owner, `u_` and its digits. */
+  id: text().primaryKey(),
+  /** Sealed. */
+  email: text().notNull(),
+  /** A keyed hash of the address in small letters, to find it by. */
+  emailHash: text('email_hash').notNull().unique(),
+  /** Sealed. */
+  name: text(),
+  /** Sealed. */
+  avatarUrl: text('avatar_url'),
+  createdAt: bigint('created_at').notNull(),
+  updatedAt: bigint('updated_at').notNull(),
+  /** When its owner asked for it to be deleted: what is left is on its way out. */
+  deletedAt: bigint('deleted_at'),
+})
+
+/** What a user has set, as sealed JSON. */
+export const userSettings = sqliteTable('user_settings', {
+  userId: text('user_id').primaryKey(),
+  /** Sealed. */
+  content: text().notNull(),
+  updatedAt: bigint('updated_at').notNull(),
+})
+
+/** Sign-ins. Times in milliseconds since the epoch. */
+export const sessions = sqliteTable('sessions', {
+  id: text().primaryKey(),
+  userId: text('user_id').notNull(),
+  /** SHA-256 of the token, hex. */
+  tokenHash: text('token_hash').notNull().unique(),
+  createdAt: bigint('created_at').notNull(),
+  renewedAt: bigint('renewed_at').notNull(),
+  expiresAt: bigint('expires_at').notNull(),
+})
+
+/** Keys that users made for their programs. */
+export const apiKeys = sqliteTable('api_keys', {
+  id: text().primaryKey(),
+  userId: text('user_id').notNull(),
+  /** SHA-256 of the key, hex. */
+  keyHash: text('key_hash').notNull().unique(),
+  /** How it begins, to know it by. */
+  prefix: text().notNull(),
+  /** Sealed. */
+  name: text().notNull(),
+  createdAt: bigint('created_at').notNull(),
+  expiresAt: bigint('expires_at'),
+  /** To the hour. */
+  lastUsedAt: bigint('last_used_at'),
+})
+
+/** Keys that can no longer be derived from the root, wrapped under it. */
+export const wrappedKeys = sqliteTable('wrapped_keys', {
+  role: text().primaryKey(),
+  value: text().notNull(),
+})

@@ -91,7 +91,10 @@ describe('a new database', () => {
     const elsewhere = freshPath()
     copyFileSync(path, elsewhere)
     const copy = new Database(elsewhere)
-    expect(copy.query('SELECT role FROM key_checks').all()).toEqual([{ role: 'identity' }])
+    expect(copy.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual([
+      { role: 'fields' },
+      { role: 'identity' },
+    ])
     copy.close()
   })
 
@@ -128,7 +131,10 @@ describe('a database opened again', () => {
     expect(file.query('SELECT number FROM migrations').all()).toEqual(
       MIGRATIONS.map((_, index) => ({ number: index + 1 })),
     )
-    expect(file.query('SELECT role FROM key_checks').all()).toEqual([{ role: 'identity' }])
+    expect(file.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual([
+      { role: 'fields' },
+      { role: 'identity' },
+    ])
     file.close()
   })
 
