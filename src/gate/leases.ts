@@ -1,4 +1,4 @@
-import { eq, lte, sql } from 'drizzle-orm'
+import { eq, gt, lte, or, sql } from 'drizzle-orm'
 import type { Slot } from '../protocol/exchange.ts'
 import { slots } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -55,9 +55,12 @@ export function leases({ store, now, limit, process }: Deps) {
       })
       return { at, expiresAt: at + LEASE_MS }
     },
-    /** Forgets whatever has run out. */
+    /** Forgets whatever has run out, and what a clock that stepped back left far ahead: what lives has been renewed. */
     sweep: async (): Promise<void> => {
-      await store.ask(() => sweep.run({ now: now() }))
+      await store.ask(() => {
+        const at = now()
+        return sweep.run({ now: at, beyond: at + 2 * LEASE_MS })
+      })
     },
     /** Frees all that this process has. */
     clear: async (): Promise<void> => {
@@ -111,7 +114,10 @@ function statements({ db }: Store, limit: number, process: string) {
       .where(sql`${mine} AND (${slots.owner}, ${slots.number}) IN (VALUES ${sql.join(these, sql`, `)})`)
       .prepare(),
     prolong: db.update(slots).set({ expiresAt }).where(mine).prepare(),
-    sweep: db.delete(slots).where(lte(slots.expiresAt, now)).prepare(),
+    sweep: db
+      .delete(slots)
+      .where(or(lte(slots.expiresAt, now), gt(slots.expiresAt, sql.placeholder('beyond'))))
+      .prepare(),
     clear: db.delete(slots).where(mine).prepare(),
   }
 }

@@ -8,7 +8,7 @@ declare const route: unique symbol
 /** A route's template, as it stands in the code: no caller's words can be in it. */
 export type Route = string & { readonly [route]: true }
 
-/** How an answer's body ended: to its last byte, left by the client, or broken by the upstream. */
+/** How an answer's body ended: to its last byte, cut by the client or their request, or broken by the upstream. */
 export type Ending = 'complete' | 'cancelled' | 'failed'
 
 /** What is known of a body once it has ended. */

@@ -1,5 +1,3 @@
-import { KeySet } from './json-keys.ts'
-import { Tokens } from './json-tokens.ts'
 import { Problem } from './problem.ts'
 
 /** Where a value stands: from its first byte to behind its last. */
@@ -11,11 +9,27 @@ export interface Span {
 /** Where values of named members stand. */
 export type Members<Name extends string> = Readonly<Partial<Record<Name, Span>>>
 
+type Expected = 'value' | 'key' | 'colon' | 'comma' | 'nothing'
+
+// A millisecond or two: others wait no longer.
+const TURN_BYTES = 32_768
 // serde_json goes no deeper, and the schema of a tool needs a tenth of it.
 const MOST_DEPTH = 128
+// No request has so many in one object, and no set of so many stops the loop when it grows.
+const MOST_KEYS = 10_000
+/** The longest key or number, in bytes. */
+const MOST_BYTES = 4096
+// What a turn leaves to the next: no key is cut, no number, no escape, unless it is too long.
+const AHEAD = MOST_BYTES + 16
 
-const [QUOTE, COMMA, COLON, MINUS] = [0x22, 0x2c, 0x3a, 0x2d]
+const [BLANK, QUOTE, COMMA, COLON] = [0x20, 0x22, 0x2c, 0x3a]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+const SPACE = /[ \t\n\r]+/y
+const WITHIN_STRING = /(?:[ !#-[\]-ÿ]+|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))+/y
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+/** A character that is escaped, or part of one that is not ASCII. */
+const ENCODED = /[^ -[\]-~]/
 
 /** One object being read, in turns. The bytes are UTF-8: whoever begins has looked. */
 export class Reading<Name extends string> {
@@ -23,168 +37,157 @@ export class Reading<Name extends string> {
   inside = 0
   isEmpty = true
   readonly members: Partial<Record<Name, Span>> = {}
-  readonly #tokens: Tokens
-  readonly #wanted: ReadonlyMap<number, Name>
+  readonly #bytes: Buffer
+  readonly #names: readonly Name[]
+  /** What this turn may read, a character for each byte; where that begins; how much of it is read. */
+  #text = ''
+  #begin = 0
+  #at = 0
   /** The open containers, from the outside in: an object's keys, nothing for an array. */
-  readonly #open: (KeySet | undefined)[] = []
-  /** Sets to use again, one for each depth: nothing is made for an object unless it is the first so deep. */
-  readonly #sets: KeySet[] = []
-  /** What goes on where the next turn begins. */
-  #token: 'string' | 'key' | 'number' | undefined
-  #expected: 'object' | 'value' | 'item or end' | 'key' | 'key or end' | 'colon' | 'comma or end' | 'nothing' = 'object'
-  #keyStart = 0
+  readonly #open: (Set<string> | undefined)[] = []
+  #expected: Expected = 'value'
+  /** Whether the innermost container may end here instead. */
+  #mayClose = false
+  /** Whether what is next belongs to a string, not a key: the only token that may take several turns. */
+  #inString = false
   /** The wanted member whose value is being read. */
   #member: Name | undefined
-  #valueStart = -1
+  #memberStart = 0
 
   constructor(bytes: Uint8Array, names: readonly Name[]) {
-    this.#tokens = new Tokens(bytes)
-    this.#wanted = new Map(names.map(name => [this.#tokens.hashOf(name), name]))
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#names = names
   }
 
   /**
-   * Reads on for so many bytes; whether the document is over.
+   * Reads on for a turn; whether the document is over.
    * @throws Problem `malformed_json`
    */
-  goOn(bytes: number): boolean {
-    const tokens = this.#tokens
-    tokens.allow(bytes)
-    while (this.#finished() && tokens.space()) {
-      if (tokens.isOver) {
-        if (this.#expected === 'nothing') return true
-        throw tokens.refused()
-      }
-      this.#begin(tokens.byte)
+  goOn(): boolean {
+    this.#begin = this.#position
+    this.#at = 0
+    this.#text = this.#bytes.toString('latin1', this.#begin, this.#begin + TURN_BYTES)
+    const isLast = this.#begin + this.#text.length === this.#bytes.length
+    const end = this.#text.length - (isLast ? 0 : AHEAD)
+    while (this.#at < end) {
+      const byte = this.#text.charCodeAt(this.#at)
+      if (!this.#inString) this.#token(byte)
+      else if (byte === QUOTE) this.#stringEnds()
+      else this.#skip(WITHIN_STRING)
     }
-    return false
+    if (isLast && this.#expected !== 'nothing') throw this.#refused()
+    return isLast
   }
 
-  /** Whether the token that was begun is read to its end. */
-  #finished(): boolean {
-    const tokens = this.#tokens
-    switch (this.#token) {
-      case undefined:
-        return true
-      case 'key':
-        if (!tokens.key()) return false
-        this.#keyEnds()
-        break
-      case 'string':
-        if (!tokens.string()) return false
-        this.#valueEnds()
-        break
-      case 'number':
-        if (!tokens.number()) return false
-        this.#valueEnds()
-    }
-    this.#token = undefined
-    return true
+  #token(byte: number): void {
+    if (byte === QUOTE) {
+      if (this.#expected === 'key') this.#key()
+      else this.#stringBegins()
+    } else if (byte === COMMA) this.#take('comma', this.#open.at(-1) ? 'key' : 'value')
+    else if (byte === COLON) this.#take('colon', 'value')
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#opens(byte === OPEN_BRACE)
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) this.#closes(byte === CLOSE_BRACE)
+    else if (byte <= BLANK) this.#skip(SPACE)
+    else this.#scalar()
   }
 
-  /** Takes up the token that begins with a byte, or takes the byte if that is all of it. */
-  #begin(byte: number): void {
-    switch (this.#expected) {
-      case 'object':
-        if (byte !== OPEN_BRACE) throw new Problem('malformed_json', 'The body is not a JSON object.')
-        this.#value(byte)
-        break
-      case 'item or end':
-        if (byte === CLOSE_BRACKET) this.#close()
-        else this.#value(byte)
-        break
-      case 'value':
-        this.#value(byte)
-        break
-      case 'key or end':
-        if (byte === CLOSE_BRACE) this.#close()
-        else this.#key(byte)
-        break
-      case 'key':
-        this.#key(byte)
-        break
-      case 'colon':
-        this.#take(byte === COLON, 'value')
-        break
-      case 'comma or end': {
-        const keys = this.#open.at(-1)
-        if (byte === (keys ? CLOSE_BRACE : CLOSE_BRACKET)) this.#close()
-        else this.#take(byte === COMMA, keys ? 'key' : 'value')
-        break
-      }
-      case 'nothing':
-        throw this.#tokens.refused()
-    }
+  #skip(pattern: RegExp): void {
+    pattern.lastIndex = this.#at
+    if (!pattern.test(this.#text)) throw this.#refused()
+    this.#at = pattern.lastIndex
   }
 
-  #take(isRight: boolean, next: 'value' | 'key'): void {
-    if (!isRight) throw this.#tokens.refused()
-    this.#tokens.at++
+  #take(expected: Expected, next: Expected): void {
+    if (this.#expected !== expected) throw this.#refused()
+    this.#at++
     this.#expected = next
+    this.#mayClose = false
   }
 
-  #key(byte: number): void {
-    if (byte !== QUOTE) throw this.#tokens.refused()
-    this.#keyStart = ++this.#tokens.at
-    this.#tokens.beginKey()
-    this.#token = 'key'
-  }
-
-  #keyEnds(): void {
-    const tokens = this.#tokens
-    const start = this.#keyStart
-    const isSame = (other: number) => tokens.textAt(other) === tokens.textAt(start)
-    if (this.#open.at(-1)?.has(tokens.hash, start, isSame))
-      throw new Problem('malformed_json', `The body has a key twice in one object: again at byte ${start - 1}.`)
+  #key(): void {
+    const start = this.#begin + this.#at
+    const key = this.#keyText()
+    const keys = this.#open.at(-1)
+    if (keys?.has(key)) throw malformed(`has a key twice in one object: again at byte ${start}`)
+    if (keys?.size === MOST_KEYS) throw malformed(`has more than ${MOST_KEYS} keys in one object`)
+    keys?.add(key)
     if (this.#open.length === 1) {
       this.isEmpty = false
-      const name = this.#wanted.get(tokens.hash)
-      this.#member = name !== undefined && tokens.textAt(start) === name ? name : undefined
+      this.#member = this.#names.find(name => name === key)
     }
-    this.#expected = 'colon'
+    this.#take('key', 'colon')
   }
 
-  #value(byte: number): void {
-    const tokens = this.#tokens
-    if (this.#open.length === 1) this.#valueStart = tokens.at
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#descend(byte === OPEN_BRACE)
-    else if (byte === QUOTE) {
-      tokens.at++
-      this.#token = 'string'
-    } else if (byte === MINUS || (byte >= 0x30 && byte <= 0x39)) {
-      tokens.beginNumber()
-      this.#token = 'number'
-    } else {
-      tokens.literal()
-      this.#valueEnds()
-    }
+  /** The key that begins here, up to the quote that ends it. */
+  #keyText(): string {
+    const start = ++this.#at
+    if (this.#text.charCodeAt(start) !== QUOTE) this.#skip(WITHIN_STRING)
+    if (this.#at - start > MOST_BYTES) throw malformed(`has a key of more than ${MOST_BYTES} bytes`)
+    if (this.#text.charCodeAt(this.#at) !== QUOTE) throw this.#refused()
+    const text = this.#text.slice(start, this.#at)
+    if (!ENCODED.test(text)) return text
+    return JSON.parse(this.#bytes.toString('utf8', this.#begin + start - 1, this.#position + 1))
   }
 
-  #descend(isObject: boolean): void {
-    const depth = this.#open.length
-    if (depth === MOST_DEPTH)
-      throw new Problem('malformed_json', `The body is nested deeper than ${MOST_DEPTH} containers.`)
-    const inside = ++this.#tokens.at
-    if (depth === 0) this.inside = inside
-    let keys: KeySet | undefined
-    if (isObject) {
-      keys = this.#sets[depth] ??= new KeySet()
-      keys.clear()
-    }
-    this.#open.push(keys)
-    this.#expected = isObject ? 'key or end' : 'item or end'
+  #stringBegins(): void {
+    this.#valueBegins()
+    this.#at++
+    this.#inString = true
   }
 
-  #close(): void {
-    this.#tokens.at++
+  #stringEnds(): void {
+    this.#at++
+    this.#inString = false
+    this.#valueEnds()
+  }
+
+  #opens(isObject: boolean): void {
+    this.#valueBegins(isObject)
+    if (this.#open.length === MOST_DEPTH) throw malformed(`is nested deeper than ${MOST_DEPTH} containers`)
+    this.#at++
+    if (this.#open.length === 0) this.inside = this.#position
+    this.#open.push(isObject ? new Set() : undefined)
+    this.#expected = isObject ? 'key' : 'value'
+    this.#mayClose = true
+  }
+
+  #closes(isObject: boolean): void {
+    if (!this.#mayClose || isObject !== Boolean(this.#open.at(-1))) throw this.#refused()
+    this.#at++
     this.#open.pop()
     this.#valueEnds()
   }
 
+  #scalar(): void {
+    this.#valueBegins()
+    const start = this.#at
+    this.#skip(SCALAR)
+    if (this.#at - start > MOST_BYTES) throw malformed(`has a number of more than ${MOST_BYTES} bytes`)
+    this.#valueEnds()
+  }
+
+  #valueBegins(isObject = false): void {
+    if (this.#expected !== 'value') throw this.#refused()
+    if (this.#open.length === 0 && !isObject) throw malformed('is not a JSON object')
+    if (this.#open.length === 1) this.#memberStart = this.#position
+  }
+
   #valueEnds(): void {
-    const { length } = this.#open
-    this.#expected = length === 0 ? 'nothing' : 'comma or end'
-    if (length !== 1 || this.#member === undefined) return
-    this.members[this.#member] = { from: this.#valueStart, to: this.#tokens.at }
+    const depth = this.#open.length
+    this.#expected = depth === 0 ? 'nothing' : 'comma'
+    this.#mayClose = depth > 0
+    if (depth !== 1 || this.#member === undefined) return
+    this.members[this.#member] = { from: this.#memberStart, to: this.#position }
     this.#member = undefined
   }
+
+  get #position(): number {
+    return this.#begin + this.#at
+  }
+
+  #refused(): Problem {
+    return malformed(`is not JSON: it breaks the grammar at byte ${this.#position}`)
+  }
 }
+
+const malformed = (what: string) => new Problem('malformed_json', `The body ${what}.`)

@@ -67,6 +67,8 @@ function stating(lines: Buffer): Buffer | undefined {
     const end = lines.indexOf(LINE_FEED, at)
     const line = lines.subarray(start, end < 0 ? lines.length : end)
     if (isData(line)) return line.subarray(DATA.length)
+    // Each line once: a long one that says it a thousand times would hold up everybody.
+    at = start
   }
   return undefined
 }

@@ -19,7 +19,8 @@ export const ASK_METRICS_HEADER = 'x-tinfoil-request-usage-metrics'
 export const METRICS_HEADER = 'x-tinfoil-usage-metrics'
 
 const MOST_TOKENS = 1e12
-const MOST_DOLLARS = 1_000_000n
+// Of one answer. Sums of more would pass 64 bits within a batch, which could then never be written.
+const MOST_DOLLARS = 1000n
 const DECIMALS = 12
 
 // Most texts are shorter than the 128 KiB that this allows; a longer body is mostly an inlined image, megabytes that

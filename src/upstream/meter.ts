@@ -27,15 +27,13 @@ interface Reader {
 }
 
 /**
- * Fills an exchange's `usage` and `events` from its answer: from the enclave's own statement in header or trailer, else
- * from the open body. `undefined` where nothing of the body need be seen: its route costs no tokens, or its header
- * says what it cost.
+ * Fills an exchange's `usage` and `events` from its answer: from the enclave's own statement in header or trailer, on
+ * every route, else from the open body, on those that cost tokens. `undefined` where its header says what it cost.
  */
 export function meter(answer: IncomingMessage, exchange: Exchange): Meter | undefined {
-  if (exchange.route === undefined || !METERED.has(exchange.route)) return undefined
   exchange.usage = statedIn(answer.headers)
   if (exchange.usage) return undefined
-  const reader = readerOf(answer)
+  const reader = METERED.has(exchange.route ?? '') ? readerOf(answer) : undefined
   return {
     seen: bytes => {
       reader?.feed(bytes)

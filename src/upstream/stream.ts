@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { BodyEnd, Ending } from '../protocol/exchange.ts'
+import { Problem } from '../protocol/problem.ts'
 
 interface Watch {
   now: () => number
@@ -46,11 +47,16 @@ export function tapped(source: IncomingMessage, { now, signal, seen, ended }: Wa
       if (!source.complete) throw new Error('the upstream broke off')
       ending = 'complete'
     } catch (error) {
-      if (!signal.aborted) ending = 'failed'
+      if (!(signal.aborted || isClients(error))) ending = 'failed'
       throw error
     } finally {
       end()
     }
   }
   return chunks()
+}
+
+/** Whether it was the client's own request that cut the answer: its body was too long, say. */
+function isClients(error: unknown): boolean {
+  return error instanceof Problem && error.status < 500
 }

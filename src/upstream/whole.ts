@@ -44,12 +44,16 @@ export async function readWhole(body: Body | null, stallMs: number): Promise<Uin
 export function bodyOf(pieces: readonly Uint8Array[]): { body: Body; length: number } {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   if (length <= PIECE_BYTES) return { body: { head: Buffer.concat(pieces) }, length }
-  const slices = sliced(pieces)
-  const read = async () => ({ done: false, ...slices.next() })
-  return {
-    body: { head: slices.next().value ?? new Uint8Array(), rest: { read, cancel: async () => undefined } },
-    length,
+  // Whoever sends a body keeps hold of it until the answer has ended, and one byte of it would keep all: so the head is
+  // a copy, and what was read to its end is let go.
+  let slices: Generator<Uint8Array, undefined> | undefined = sliced(pieces)
+  const head = new Uint8Array(slices.next().value ?? [])
+  const read = async () => {
+    const value = slices?.next().value
+    if (!value) slices = undefined
+    return { done: !value, value }
   }
+  return { body: { head, rest: { read, cancel: async () => undefined } }, length }
 }
 
 /** The first `size` bytes in a longer piece of memory, of which only what is written counts. */

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test'
 import type { Reply, Wire } from '../kit/raw.ts'
-import { answerBytes, CHUNKED, chunk, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
+import { answerBytes, chunk, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
 
 const { set, clear } = stages()
 afterEach(clear)
@@ -60,12 +60,13 @@ test('chunks are counted: past the bound the client is refused, and the upstream
   expect(wire.size).toBeLessThan(MAX + 1000)
 })
 
-test('past the bound an answer that has begun is cut, and has no end', async () => {
+test('past the bound an answer that has begun is cut, has no end, and costs what had come', async () => {
   const early: Reply = async wire => {
     await wire.seen('\r\n\r\n')
-    await wire.send(CHUNKED + chunk('early'))
+    await wire.send(`HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    await wire.send(chunk('data: early\n\n'))
   }
-  const { ask, upstream, logged } = await set(early, { maxBodyBytes: MAX })
+  const { ask, upstream, logged, kit } = await set(early, { maxBodyBytes: MAX })
   const client = await ask(EMBEDDINGS, IN_CHUNKS, chunk('x'))
   await client.seen('early')
   await client.send(chunk('x'.repeat(MAX)))
@@ -73,5 +74,7 @@ test('past the bound an answer that has begun is cut, and has no end', async () 
   expect(text).toStartWith('HTTP/1.1 200 ')
   expect(text).not.toContain('\r\n0\r\n\r\n')
   await (await upstream.first()).gone()
-  expect((await logged('stream'))[0]?.ending).toBe('failed')
+  expect((await logged('stream'))[0]?.ending).toBe('cancelled')
+  const report = await fetch(`${kit.url}/v1/usage`, { headers: await kit.bearer() })
+  expect(await report.json()).toMatchObject({ total: { requests: 1, completion_tokens: 1, estimated: 1 } })
 })

@@ -113,6 +113,21 @@ describe('a lease', () => {
     expect(await rows()).toBe(1)
   })
 
+  test('of a killed process is over at the sweep after a clock stepped back; one that is renewed is not', async () => {
+    const [path, clock] = [freshPath(), clockAt()]
+    const { open: killed } = await start({ path, clock })
+    const { open, rows } = await start({ path, clock })
+    await take(killed)
+    await take(open)
+    clock.pass(-3_600_000)
+    await open.renew()
+    expect(await open.acquire('j_ada')).toBeUndefined()
+    await open.sweep()
+    expect(await rows()).toBe(1)
+    await take(open)
+    expect(await open.acquire('j_ada')).toBeUndefined()
+  })
+
   test('of a process that was killed is over in less than 30 s', async () => {
     const path = freshPath()
     let aheadMs = 0

@@ -17,6 +17,9 @@ import { Problem } from '../../src/protocol/problem.ts'
 import { withCorpus } from '../kit/data.ts'
 
 const DEEPEST = 128
+const MOST_KEYS = 10_000
+
+const manyKeys = (count: number) => Array.from({ length: count }, (_, i) => `"k${i}":${i}`).join()
 
 /** Why a body is refused, or `undefined`. */
 const refusal = (body: string | Uint8Array, names: string[] = []) =>
@@ -146,33 +149,37 @@ describe('a body is read as JSON.parse reads it', () => {
     )
   })
 
-  test('over objects with keys enough for every size of table', async () => {
-    for (const size of [9, 10, 11, 12, 100, 5000, 40_000]) {
-      const keys = Array.from({ length: size }, (_, i) => `"k${i}":${i}`)
-      expect(await refusal(`{${keys.join()}}`)).toBeUndefined()
+  test('over objects of few keys and of as many as there may be', async () => {
+    for (const size of [1, 100, MOST_KEYS]) {
+      const keys = manyKeys(size)
+      expect(await refusal(`{"a":[{${keys}},{${keys}}]}`)).toBeUndefined()
       for (const twice of [0, size >> 1, size - 1])
-        expect(await refusal(`{${keys.join()},"\\u006b${twice}":1}`)).toContain('twice')
+        expect(await refusal(`{${keys},"\\u006b${twice}":1}`)).toContain('twice')
     }
   })
 
   test('over what is longer than one turn, wherever the turn ends', async () => {
-    for (const pad of [0, 1, 2, 3, 4, 5, 6, 7]) {
-      const long = `{${' '.repeat(32_760 + pad)}"\\u0061é😀":${'1'.repeat(70_000)}.5e+1,"b":"${'\\u00e9é'.repeat(9000)}"}`
+    const unit = '{"\\u0061é😀" :\t-12.50e+10, "b":"x\\u00e9é\\n\\\\"},\r\n[true],null,'
+    for (let shift = 0; shift < Buffer.byteLength(unit); shift++) {
+      const long = `{"a":${' '.repeat(shift)}[${unit.repeat(500)}0], "b" :{"c":1}}`
       await expectSame(Buffer.from(long))
-      expect(await refusal(long.replace('"b"', '"\\u0061\\u00e9\\ud83d\\ude00"'))).toContain('twice')
-      await expectSame(Buffer.from(`{"a":"${'x'.repeat(32_760 + pad)}\n"}`))
-      await expectSame(Buffer.from(`{"a":"${'x'.repeat(32_760 + pad)}`))
+      expect(await refusal(long.replace(/"b" ?(?=:{)/, '"\\u0061"'))).toContain('twice')
+      await expectSame(Buffer.from(`{"a":"${'x'.repeat(28_600 + shift)}\n"}`))
+      await expectSame(Buffer.from(`{"a":"${'é'.repeat(14_300)}${'x'.repeat(shift)}😀`))
+      await expectSame(Buffer.from(`${' '.repeat(32_700 + shift)}{"a":"\\ud83d\\uDE00"}${' '.repeat(32_700)}`))
     }
   })
 
-  test('over characters of several bytes where the check for UTF-8 pauses', async () => {
-    for (const pad of [0, 1, 2, 3]) {
-      const text = `{"a":"${'x'.repeat(8_388_600 - 6 + pad)}${'😀é中'.repeat(4)}"}`
-      expect(await refusal(text)).toBeUndefined()
-      const cut = Buffer.from(text)
-      expect(await refusal(Buffer.concat([cut.subarray(0, 8_388_606), cut.subarray(8_388_607)]))).toBe(
-        'malformed_json: The body is not JSON: it is not UTF-8.',
-      )
+  test('over keys and numbers of any length that they may have, wherever the turn ends', async () => {
+    const most = '1'.repeat(4092)
+    for (const before of Array.from({ length: 60 }, (_, i) => ' '.repeat(28_640 + i))) {
+      for (const body of [`"${most}1234":1`, `"a":${most}.0e1`, `"a":${most}1e+1`])
+        await expectSame(Buffer.from(`{${before}${body}}`))
+      for (const more of [1, 16, 40_000].map(length => '1'.repeat(length))) {
+        expect(await refusal(`{${before}"${most}1234${more}":1}`)).toContain('a key of more than 4096 bytes')
+        for (const number of [`${most}.0e1${more}`, `${more}${most}111e+1`, `-${most}${more}111E1`])
+          expect(await refusal(`{${before}"a":${number}}`)).toContain('a number of more than 4096 bytes')
+      }
     }
   })
 })
@@ -190,6 +197,7 @@ describe('a body is refused', () => {
     ['a key twice in an object within', '{"a":[{"b":{"secret":1,"secret":2}}]}', 'twice in one object'],
     ['half a surrogate pair twice as a key', '{"\\ud800":1,"\\uD800":2}', 'twice in one object'],
     ['one container too many', deep(DEEPEST + 1), 'nested deeper than 128'],
+    ['one key too many', `{"secret":{${manyKeys(MOST_KEYS + 1)}}}`, 'more than 10000 keys in one object'],
   ])('that is %s, in words that repeat nothing of it', async (_, body, why) => {
     const said = await refusal(body)
     expect(said).toStartWith('malformed_json: The body ')

@@ -80,6 +80,18 @@ describe('usage', () => {
     expect(read([stream(data), ': "usage":{}\n', 'xdata:{"usage":{}}\n']).stated).toEqual(JSON.parse(data))
   })
 
+  test('is looked for once in each line, however often a line speaks of it', () => {
+    const time = (bytes: number) => {
+      const line = Buffer.from(`${'"usage":{'.repeat(bytes / 9)}\n`)
+      const start = performance.now()
+      expect(read([line]).stated).toBeUndefined()
+      return performance.now() - start
+    }
+    time(1000)
+    // In proportion to its length: to its square, it would be four hundred times as long.
+    expect(time(400_000)).toBeLessThan(200 * Math.max(time(20_000), 0.1))
+  })
+
   test('is found in a line of megabytes that comes in pieces, and not looked for in one beyond belief', () => {
     const completed = (bytes: number) =>
       Buffer.from(`data: {"response":{"output":"${'x'.repeat(bytes)}","usage":{"input_tokens":1}}}\n\n`)

@@ -86,7 +86,7 @@ describe('the metrics of an enclave', () => {
         for (const count of [usage.prompt, usage.completion, usage.cached]) {
           expect(Number.isSafeInteger(count) && count >= 0).toBe(true)
         }
-        expect(usage.cost ?? '0.000000000000').toMatch(/^\d{1,7}\.\d{12}$/)
+        expect(usage.cost ?? '0.000000000000').toMatch(/^\d{1,4}\.\d{12}$/)
         expect(usage.model === undefined || isModelId(usage.model)).toBe(true)
       }),
     )
@@ -104,12 +104,12 @@ describe('a cost', () => {
     ['0.0000000000005', '0.000000000001'],
     ['0.0000000000004999', '0.000000000000'],
     ['0.9999999999995', '1.000000000000'],
-    ['1000000', '1000000.000000000000'],
+    ['1000', '1000.000000000000'],
   ])('of %s is %s', (given, cost) => {
     expect(costOf(given)).toBe(cost)
   })
 
-  test.each(['1000000.000000000001', '999999.9999999999999x', '-1', '+1', '1e-7', '.5', '5.', '1_0', 'free', ''])(
+  test.each(['1000.000000000001', '999.9999999999999x', '-1', '+1', '1e-7', '.5', '5.', '1_0', 'free', ''])(
     'of %j is none',
     given => {
       expect(costOf(given)).toBeUndefined()
@@ -118,7 +118,7 @@ describe('a cost', () => {
 
   test('of twelve decimals is itself', async () => {
     await assert(
-      property(integer({ min: 0, max: 999_999 }), bigInt({ min: 0n, max: 10n ** 12n - 1n }), (dollars, rest) => {
+      property(integer({ min: 0, max: 999 }), bigInt({ min: 0n, max: 10n ** 12n - 1n }), (dollars, rest) => {
         const cost = `${dollars}.${String(rest).padStart(12, '0')}`
         expect(costOf(cost)).toBe(cost)
       }),

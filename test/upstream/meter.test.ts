@@ -98,11 +98,15 @@ describe('what an answer cost is known', () => {
     expect(rest.events).toBe(events)
   })
 
-  test('on the routes that cost tokens, and on no other', async () => {
-    const { out, ask } = await before(json({ 'X-Tinfoil-Usage-Metrics': METRICS }))
+  test.each([
+    ['by its header', json({ 'X-Tinfoil-Usage-Metrics': METRICS }), STATED, STATED],
+    ['by its trailer', stream({}, EVENTS, METRICS), STATED, STATED],
+    ['by its body, where answers cost tokens', json(), READ, undefined],
+  ] as const)('on every route %s', async (_, reply, metered, others) => {
+    const { out, ask } = await before(reply)
     for (const route of INFERENCE.filter(({ method }) => method === 'POST')) {
       await (await ask(`POST ${route.path}`)).message()
-      expect([route.path, (await out.ended()).usage]).toEqual([route.path, 'metered' in route ? STATED : undefined])
+      expect([route.path, (await out.ended()).usage]).toEqual([route.path, 'metered' in route ? metered : others])
     }
   })
 })
