@@ -58,6 +58,7 @@ describe('what is read', () => {
       PORT: 5381,
       DATABASE_URL: 'sqlite:sealgate.db',
       DATA_KEY: undefined,
+      DATA_KEY_PREVIOUS: undefined,
       IDENTITY_HASH_KEY: undefined,
       SESSION_DAYS: 30,
       SESSION_MAX_DAYS: 90,

@@ -76,6 +76,12 @@ export async function openSqlite(path: string): Promise<Store> {
       isOurs = true
       if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
     },
+    isAlone: () => isAlone(path, file),
+    compact: () =>
+      ask(() => {
+        file.run('VACUUM')
+        checkpoint(file)
+      }),
     close: () => {
       if (isOurs) checkpoint(file)
       file.close()
@@ -144,6 +150,18 @@ function renewWal(file: SqliteFile): void {
   file.run('PRAGMA journal_mode = DELETE')
   file.run('PRAGMA journal_mode = WAL')
   file.run(PROBE)
+}
+
+/** Tries what only a connection that has the database to itself may do. */
+async function isAlone(path: string, file: SqliteFile): Promise<boolean> {
+  if (path === ':memory:') return true
+  try {
+    renewWal(file)
+    return true
+  } catch (error) {
+    if (reasonCode(error) !== 'BUSY') throw error
+    return false
+  }
 }
 
 /** Runs a statement again while another process holds the write lock, for five seconds at most. */
