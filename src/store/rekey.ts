@@ -28,6 +28,8 @@ interface Roots {
 
 interface Deps extends Roots {
   store: Store
+  /** Rows sealed anew in a transaction; 200 unless given. */
+  batch?: number
   report: (progress: Progress) => void
 }
 
@@ -52,13 +54,13 @@ export async function isInForce(store: Store, { root, identityKey }: Omit<Roots,
  * Tells whether 4 went well. @throws KeyFault when a root does not fit; nothing has been written then.
  * @throws StoreFault when another process has the database open, or a value does not open.
  */
-export async function rekey({ store, report, ...roots }: Deps): Promise<{ isCompact: boolean }> {
+export async function rekey({ store, report, batch = 200, ...roots }: Deps): Promise<{ isCompact: boolean }> {
   const marks = await marksOf(store)
   const { from, to } = keysBetween(marks, roots)
   await store.migrate()
   await recordKeys(store, from)
   await holdAlone(store)
-  const work = resealing({ store, from, to, report })
+  const work = resealing({ store, from, to, batch, report })
   if (!marks.checks.has(REKEY)) {
     await work.check()
     await begin(store, roots.root, to)

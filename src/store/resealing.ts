@@ -16,6 +16,8 @@ interface Deps {
   store: Store
   from: Keys
   to: Keys
+  /** Rows in a transaction. */
+  batch: number
   report: (progress: Progress) => void
 }
 
@@ -35,14 +37,14 @@ export interface Resealing {
 
 type Row = Readonly<Record<string, string | null>>
 
-// A batch stands still for the others for as long as it takes: about 10 ms.
-const BATCH_ROWS = 200
 const ID = 'rowId'
 
 /** Rows that the new key sealed already are passed over, so that a run goes on where another was killed. */
-export function resealing({ store, from, to, report }: Deps): Resealing {
+export function resealing({ store, from, to, batch, report }: Deps): Resealing {
   const keys = { from: fields(from.fields), to: fields(to.fields), lookup: to.lookup }
-  const tables = [...new Set(sealedColumns.map(({ table }) => table))].map(table => ofTable(store, table, keys))
+  const tables = [...new Set(sealedColumns.map(({ table }) => table))].map(table =>
+    ofTable(store, table, { ...keys, batch }),
+  )
 
   async function walk(visit: (table: SealedTable, rows: readonly Row[]) => Promise<void>, tell: Deps['report']) {
     for (const table of tables) {
@@ -73,17 +75,18 @@ export function resealing({ store, from, to, report }: Deps): Resealing {
 
 type SealedTable = ReturnType<typeof ofTable>
 
-interface FieldKeys {
+interface Work {
+  readonly batch: number
   readonly from: Fields
   readonly to: Fields
   readonly lookup: Uint8Array
 }
 
-function ofTable(store: Store, table: SQLiteTable, keys: FieldKeys) {
+function ofTable(store: Store, table: SQLiteTable, { batch, ...keys }: Work) {
   const [row, columns] = columnsOf(table)
   const name = getTableName(table)
   const lookups = lookupColumns.filter(({ of }) => columns.includes(of))
-  const { select, update, left, count } = statements(store, { table, row, columns, prefix: keys.to.prefix })
+  const { select, update, left, count } = statements(store, { table, row, columns, batch, prefix: keys.to.prefix })
 
   /** What a row's update is given for one column: what was read, that sealed anew, and its hashes. */
   function valuesOf(column: SQLiteColumn, id: string, sealed: string | null): (readonly [string, string | null])[] {
@@ -111,7 +114,7 @@ function ofTable(store: Store, table: SQLiteTable, keys: FieldKeys) {
       for (let after = ''; ; ) {
         const rows: Row[] = await store.ask(() => select.execute({ after }))
         if (rows.length > 0) yield rows
-        if (rows.length < BATCH_ROWS) return
+        if (rows.length < batch) return
         after = idOf(rows.at(-1))
       }
     },
@@ -128,10 +131,11 @@ interface Shape {
   table: SQLiteTable
   row: SQLiteColumn
   columns: readonly SQLiteColumn[]
+  batch: number
   prefix: string
 }
 
-function statements({ db }: Store, { table, row, columns, prefix }: Shape) {
+function statements({ db }: Store, { table, row, columns, batch, prefix }: Shape) {
   // substr(), not LIKE: SQLite's takes capitals for small letters.
   const isLeft = sql.join(
     columns.map(column => sql`substr(${column}, 1, ${sql.raw(String(prefix.length))}) <> ${prefix}`),
@@ -149,7 +153,7 @@ function statements({ db }: Store, { table, row, columns, prefix }: Shape) {
       .from(table)
       .where(sql`${row} > ${sql.placeholder('after')} AND (${isLeft})`)
       .orderBy(row)
-      .limit(BATCH_ROWS)
+      .limit(batch)
       .prepare(),
     update: db
       .update(table)
