@@ -38,6 +38,7 @@ export async function openSqlite(path: string): Promise<Store> {
   const together = file.transaction((writes: readonly Write[]) => {
     for (const { statement, values } of writes) statement.run(values)
   })
+  const lookedAfter = () => (path === ':memory:' ? { areOurs: () => true } : filesOf(path, () => renewWal(file)))
   let files = { areOurs: () => true }
   let isOurs = false
   let isDamaged = false
@@ -74,9 +75,14 @@ export async function openSqlite(path: string): Promise<Store> {
     migrate: async () => {
       await atStart(path, () => migrate(file))
       isOurs = true
-      if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
+      files = lookedAfter()
     },
-    isAlone: () => isAlone(path, file),
+    isAlone: async () => {
+      const alone = await isAlone(path, file)
+      // It may have made the files beside the database anew.
+      files = lookedAfter()
+      return alone
+    },
     compact: () =>
       ask(() => {
         file.run('VACUUM')

@@ -154,6 +154,16 @@ describe('a rekey', () => {
     expect(await peopleWith(path, OLD)).toBe(PEOPLE)
   })
 
+  test('is done even where there is no room to write the file anew', async () => {
+    const path = copy()
+    const store = await openSqlite(path)
+    const full: Store = { ...store, compact: () => Promise.reject(new Error('full')) }
+    const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
+    expect(await rekey({ store: full, ...roots })).toEqual({ isCompact: false })
+    store.close()
+    expect(await peopleWith(path, NEW)).toBe(PEOPLE)
+  })
+
   test('that is done is known', async () => {
     const path = copy()
     const known = async (root: Uint8Array) => {
