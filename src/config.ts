@@ -10,7 +10,7 @@ export interface Sources<K extends Key = Key> {
   readonly argv: readonly string[]
   /** Gives a file's text, or throws. */
   readonly readFile: (path: string) => string
-  /** The settings that the caller needs, when it does not need all: no other is read or required. */
+  /** The settings that the caller needs, when it is a subcommand: no other is read or required. */
   readonly only?: readonly K[]
 }
 
@@ -40,7 +40,7 @@ export function readConfig<K extends Key = Key>(
 ): { config: Pick<Config, K>; warnings: readonly string[] } {
   const { flags, faults } = readCommand(sources.argv)
   const reading: Reading = { ...sources, flags, faults: [...faults], warnings: [] }
-  const keys = new Set<Key>(sources.only ?? rows.map(([key]) => key))
+  const keys = new Set<Key>(sources.only ?? rows.flatMap(([key, { only }]) => (only ? [] : [key])))
 
   // A DEV_MODE that cannot be read is a fault already: supposing it on spares the faults that would follow from it.
   const dev = readSetting('DEV_MODE', reading, false) !== false

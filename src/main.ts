@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
+import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
 import { ListenFault, serve } from './serve.ts'
+import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
 import { VERSION } from './version.ts'
@@ -29,13 +31,22 @@ async function main(): Promise<number> {
       const { HOST, PORT } = readConfig({ ...sources, only: ['HOST', 'PORT'] }).config
       return healthcheck({ host: HOST, port: PORT }, say)
     }
+    case 'rekey': {
+      await rekey(configured(REKEY_SETTINGS), say)
+      return 0
+    }
     case 'serve': {
-      const { config, warnings } = readConfig(sources)
-      for (const warning of warnings) say(`warning: ${warning}`)
-      await serve(config, { write, onSignal })
+      await serve(configured(), { write, onSignal })
       return 0
     }
   }
+}
+
+/** The configuration, or the settings of it that are named; its warnings are said. */
+function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
+  const { config, warnings } = readConfig({ ...sources, ...(only && { only }) })
+  for (const warning of warnings) say(`warning: ${warning}`)
+  return config
 }
 
 /** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */

@@ -30,6 +30,8 @@ export interface Setting {
   readonly requiredOr?: string
   /** Read into a {@link Secret}, shown nowhere, and also taken from the file that `NAME_FILE` names. */
   readonly secret?: true
+  /** The one subcommand that reads it: nothing else does. */
+  readonly only?: 'rekey'
   /** What it does. */
   readonly what: string
   /** Who changes it, and why a constant will not do. */
@@ -90,12 +92,20 @@ export const settings = {
     what: 'The root of every key at rest, 32 bytes in hex; one made here is kept in `<database>.key`.',
     why: 'Operators who keep keys apart from disks, or run several machines.',
   },
+  DATA_KEY_PREVIOUS: {
+    kind: hexKey,
+    secret: true,
+    only: 'rekey',
+    unset: 'the key beside the database',
+    what: 'The root that `sealgate rekey` replaces by DATA_KEY, 32 bytes in hex; nothing else reads it.',
+    why: 'Operators who replace DATA_KEY, and only until that is done.',
+  },
   IDENTITY_HASH_KEY: {
     kind: hexKey,
     secret: true,
     unset: 'derived from DATA_KEY',
     what: 'The key under which callers become opaque owner ids, 32 bytes in hex.',
-    why: 'Operators who replace DATA_KEY and must keep the id of every caller.',
+    why: 'Operators whose other databases know callers by the same ids; to replace DATA_KEY use `sealgate rekey`.',
   },
   SESSION_DAYS: {
     kind: integer(1, 3650),

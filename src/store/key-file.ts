@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { KeyFault } from './keys.ts'
 
 /**
@@ -11,7 +11,11 @@ export function readOrMakeKeyFile(path: string, { make }: { make: boolean }): Ui
   return readKeyFile(path) ?? (make ? makeKeyFile(path) : missing(path))
 }
 
-function readKeyFile(path: string): Uint8Array | undefined {
+/**
+ * The root secret in a key file, `undefined` where there is no file.
+ * @throws KeyFault when it is unreadable or malformed.
+ */
+export function readKeyFile(path: string): Uint8Array | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8').trim()
@@ -22,6 +26,18 @@ function readKeyFile(path: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{64}$/i.test(text))
     throw new KeyFault(`The key file ${path} does not hold 64 hex digits: restore it from a copy, or set DATA_KEY.`)
   return Buffer.from(text, 'hex')
+}
+
+/** Gives a key file that is no longer in force the name `<path>.old-<tag>`, and tells it. */
+export function setKeyFileAside(path: string, tag: string): string {
+  // The tag tells its key from others: what stands there already is the same key.
+  const aside = `${path}.old-${tag}`
+  try {
+    renameSync(path, aside)
+  } catch (cause) {
+    throw unwritable(path, cause)
+  }
+  return aside
 }
 
 /** Written apart and linked into place: of two starting processes one wins, and nobody reads half a key. */

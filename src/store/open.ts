@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readOrMakeKeyFile } from './key-file.ts'
-import { deriveKeys, type Keys, recordKeys, verifyKeys } from './keys.ts'
+import { deriveKeys, fittingKeys, type Keys, marksOf, recordKeys } from './keys.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
@@ -19,14 +19,14 @@ interface Given {
 export async function openStore({ path, dataKey, identityKey }: Given): Promise<{ store: Store; keys: Keys }> {
   const store = await openSqlite(path)
   try {
-    const root = dataKey ?? rootBeside(path, store)
-    const keys = deriveKeys({ root, overrides: { identity: identityKey } })
-    if (!store.isNew) await verifyKeys(store, keys)
+    const given = { root: dataKey ?? rootBeside(path, store), identityKey }
+    const keys = store.isNew
+      ? deriveKeys({ root: given.root, overrides: { identity: identityKey } })
+      : fittingKeys(await marksOf(store), given)
     await store.migrate()
     await recordKeys(store, keys)
-    // Another process with another key may have come first to the new database.
-    await verifyKeys(store, keys)
-    return { store, keys }
+    // Another process with another key may have come first to the new database, or a rekey to an old one.
+    return { store, keys: fittingKeys(await marksOf(store), given) }
   } catch (error) {
     store.close()
     throw error

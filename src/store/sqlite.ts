@@ -38,6 +38,7 @@ export async function openSqlite(path: string): Promise<Store> {
   const together = file.transaction((writes: readonly Write[]) => {
     for (const { statement, values } of writes) statement.run(values)
   })
+  const lookedAfter = () => (path === ':memory:' ? { areOurs: () => true } : filesOf(path, () => renewWal(file)))
   let files = { areOurs: () => true }
   let isOurs = false
   let isDamaged = false
@@ -74,8 +75,19 @@ export async function openSqlite(path: string): Promise<Store> {
     migrate: async () => {
       await atStart(path, () => migrate(file))
       isOurs = true
-      if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
+      files = lookedAfter()
     },
+    isAlone: async () => {
+      const alone = await isAlone(path, file)
+      // It may have made the files beside the database anew.
+      files = lookedAfter()
+      return alone
+    },
+    compact: () =>
+      ask(() => {
+        file.run('VACUUM')
+        checkpoint(file)
+      }),
     close: () => {
       if (isOurs) checkpoint(file)
       file.close()
@@ -144,6 +156,18 @@ function renewWal(file: SqliteFile): void {
   file.run('PRAGMA journal_mode = DELETE')
   file.run('PRAGMA journal_mode = WAL')
   file.run(PROBE)
+}
+
+/** Tries what only a connection that has the database to itself may do. */
+async function isAlone(path: string, file: SqliteFile): Promise<boolean> {
+  if (path === ':memory:') return true
+  try {
+    renewWal(file)
+    return true
+  } catch (error) {
+    if (reasonCode(error) !== 'BUSY') throw error
+    return false
+  }
 }
 
 /** Runs a statement again while another process holds the write lock, for five seconds at most. */

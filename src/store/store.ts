@@ -31,6 +31,13 @@ export interface Store {
    * @throws StoreFault when the database cannot be written.
    */
   migrate(): Promise<void>
+  /** Whether no other connection has the database open, as far as the engine can tell; after {@link Store.migrate}. */
+  isAlone(): Promise<boolean>
+  /**
+   * Writes the database's files anew, so that nothing of what was overwritten or deleted is left in them.
+   * Only where no other process has the database open.
+   */
+  compact(): Promise<void>
   close(): void
 }
 

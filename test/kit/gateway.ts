@@ -29,6 +29,8 @@ export interface KitOptions {
   tokenLimit?: number
   /** A SQLite file; memory unless given. */
   path?: string
+  /** The root secret; the key file beside the database unless given. */
+  dataKey?: Uint8Array
   now?: () => number
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
@@ -81,6 +83,7 @@ const DEFAULTS = {
   maxBodyBytes: 2 ** 40,
   maxJsonBytes: 32 * 1024 * 1024,
   path: ':memory:',
+  dataKey: undefined,
   now: Date.now,
   call: callOut,
   patience: {},
@@ -100,7 +103,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
-  const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+  const { store, keys } = await openStore({ path, dataKey: options.dataKey, identityKey: undefined })
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined

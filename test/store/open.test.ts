@@ -24,6 +24,7 @@ interface Options {
   identityKey?: Uint8Array
 }
 
+const CHECKED = [{ role: 'fields' }, { role: 'identity' }]
 const key = (byte: number) => new Uint8Array(32).fill(byte)
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const freshPath = () => join(freshDirectory(), 'sealgate.db')
@@ -91,10 +92,7 @@ describe('a new database', () => {
     const elsewhere = freshPath()
     copyFileSync(path, elsewhere)
     const copy = new Database(elsewhere)
-    expect(copy.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual([
-      { role: 'fields' },
-      { role: 'identity' },
-    ])
+    expect(copy.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual(CHECKED)
     copy.close()
   })
 
@@ -131,10 +129,7 @@ describe('a database opened again', () => {
     expect(file.query('SELECT number FROM migrations').all()).toEqual(
       MIGRATIONS.map((_, index) => ({ number: index + 1 })),
     )
-    expect(file.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual([
-      { role: 'fields' },
-      { role: 'identity' },
-    ])
+    expect(file.query('SELECT role FROM key_checks ORDER BY role').all()).toEqual(CHECKED)
     file.close()
   })
 

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs'
+import { Problem } from '../protocol/problem.ts'
+import type { Secret } from '../protocol/secret.ts'
+import type { Config } from '../settings.ts'
+import { tagOf } from '../store/fields.ts'
+import { readKeyFile, setKeyFileAside } from '../store/key-file.ts'
+import { deriveKeys, KeyFault } from '../store/keys.ts'
+import { isInForce, rekey as replace } from '../store/rekey.ts'
+import type { Progress } from '../store/resealing.ts'
+import { openSqlite } from '../store/sqlite.ts'
+import { StoreFault } from '../store/store.ts'
+
+/** The settings that it reads. */
+export const REKEY_SETTINGS = ['DATABASE_URL', 'DATA_KEY', 'DATA_KEY_PREVIOUS', 'IDENTITY_HASH_KEY'] as const
+
+type Given = Pick<Config, (typeof REKEY_SETTINGS)[number]>
+
+const EVERY_MS = 1000
+
+/**
+ * Seals a database anew under `DATA_KEY`, in place of `DATA_KEY_PREVIOUS` or the key file beside it; says how far it is
+ * and, in the end, what to do.
+ * @throws KeyFault or StoreFault; run again it goes on where it was.
+ */
+export async function rekey(given: Given, say: (line: string) => void): Promise<void> {
+  const path = given.DATABASE_URL.replace(/^sqlite:/, '')
+  const [root, previous] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
+  if (!root) throw new KeyFault('DATA_KEY is required, the key to come: `openssl rand -hex 32` makes one.')
+  if (previous && Buffer.compare(root, previous) === 0)
+    throw new KeyFault('DATA_KEY and DATA_KEY_PREVIOUS are the same: give a new key as DATA_KEY.')
+  if (!existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
+  const store = await openSqlite(path)
+  const keys = { root, identityKey: bytesOf(given.IDENTITY_HASH_KEY) }
+  let end: string
+  try {
+    if (store.isNew) throw new StoreFault(`The database ${path} is empty: there is nothing to rekey.`)
+    if (await isInForce(store, keys)) end = 'nothing to do, DATA_KEY is in force.'
+    else {
+      const { isCompact } = await replace({ store, ...keys, previous: previous ?? keyBeside(path), report: paced(say) })
+      end = isCompact ? 'done.' : `done. ${NOT_COMPACT}`
+    }
+  } catch (error) {
+    throw error instanceof Problem ? interrupted(path, error) : error
+  } finally {
+    // Brings all of it to the disk, before the old key is put aside.
+    store.close()
+  }
+  say(`rekey: ${end} ${NEXT}${previous ? '' : setAside(path, root)}`)
+}
+
+type Say = (line: string) => void
+
+/** Says how far it is once a second, and when a table is done. */
+function paced(say: Say): (progress: Progress) => void {
+  let last = performance.now()
+  return ({ table, done, of }) => {
+    if (done < of && performance.now() - last < EVERY_MS) return
+    last = performance.now()
+    say(`rekey: ${table} ${done.toLocaleString('en')} of ${of.toLocaleString('en')}`)
+  }
+}
+
+function keyBeside(path: string): Uint8Array {
+  const key = readKeyFile(`${path}.key`)
+  if (!key) throw new KeyFault(`The key in force is needed: give it as DATA_KEY_PREVIOUS, for there is no ${path}.key.`)
+  return key
+}
+
+/** Puts the key file aside, if it holds another key than the one in force; says so. */
+function setAside(path: string, root: Uint8Array): string {
+  const beside = readKeyFile(`${path}.key`)
+  if (!beside || Buffer.compare(beside, root) === 0) return ''
+  const { fields } = deriveKeys({ root: beside, overrides: {} })
+  return ` The old key file is ${setKeyFileAside(`${path}.key`, tagOf(fields))} now.`
+}
+
+const NEXT = 'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
+const NOT_COMPACT =
+  'What was overwritten may still stand in its file, for there was no room to write it anew: run VACUUM.'
+
+function interrupted(path: string, cause: Problem): StoreFault {
+  return new StoreFault(
+    `The database ${path} stopped answering: look at its disk and run \`sealgate rekey\` again; it goes on where it was.`,
+    { cause },
+  )
+}
+
+function bytesOf(hex: Secret | undefined): Uint8Array | undefined {
+  return hex && Buffer.from(hex.reveal(), 'hex')
+}

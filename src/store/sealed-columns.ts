@@ -1,0 +1,34 @@
+import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { apiKeys, userSettings, users } from './schema.ts'
+
+/** A column whose values are sealed, and the column that holds the row's id. */
+export interface SealedColumn {
+  readonly table: SQLiteTable
+  readonly column: SQLiteColumn
+  readonly row: SQLiteColumn
+}
+
+/** A column of keyed hashes, by which sealed values are found. */
+export interface LookupColumn {
+  readonly column: SQLiteColumn
+  /** Keeps the hashes of different things apart. */
+  readonly what: string
+  /** The sealed column whose values are hashed. */
+  readonly of: SQLiteColumn
+  /** The spelling that is hashed. */
+  readonly normalised: (text: string) => string
+}
+
+/** Every sealed column. */
+export const sealedColumns: readonly SealedColumn[] = [
+  { table: users, column: users.email, row: users.id },
+  { table: users, column: users.name, row: users.id },
+  { table: users, column: users.avatarUrl, row: users.id },
+  { table: userSettings, column: userSettings.content, row: userSettings.userId },
+  { table: apiKeys, column: apiKeys.name, row: apiKeys.id },
+]
+
+/** Every column of keyed hashes. */
+export const lookupColumns: readonly LookupColumn[] = [
+  { column: users.emailHash, what: 'email', of: users.email, normalised: text => text.toLowerCase() },
+]
