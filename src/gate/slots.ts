@@ -34,6 +34,8 @@ export interface Slots {
 const TICK_MS = 40
 // So it may be one that idles in another process that stands in a request's way: by then it is free.
 const AGAIN_MS = 120
+// A statement takes no longer.
+const UNDER_WAY_MS = 10_000
 // After a failure.
 const RETRY_MS = 250
 
@@ -44,14 +46,21 @@ const RETRY_MS = 250
 export function slots({ store, now, log, limit, process }: Deps): Slots {
   const rows = leases({ store, now, limit, process })
   const own = held(now)
-  let leaving: Lease[] = []
+  let leaving: readonly Lease[] = []
+  let giving: Promise<void> | undefined
   let ticking: ReturnType<typeof setTimeout> | undefined
   let closed = false
 
   async function lease(owner: string, caller: Caller): Promise<Lease | undefined> {
-    const lease = await rows.take(owner)
-    if (lease) own.keep(caller, lease)
-    return lease
+    while (giving) await giving.catch(() => undefined)
+    caller.asking++
+    try {
+      const lease = await rows.take(owner)
+      if (lease) own.keep(caller, lease)
+      return lease
+    } finally {
+      caller.asking--
+    }
   }
 
   async function ask(owner: string, caller: Caller): Promise<Lease | undefined> {
@@ -68,7 +77,7 @@ export function slots({ store, now, log, limit, process }: Deps): Slots {
   }
 
   async function tick(): Promise<void> {
-    leaving.push(...own.aged())
+    leaving = [...leaving, ...own.aged()]
     const failed = await giveBack().catch(error => {
       if (!closed) log('error', 'slots_failed', { fault: faultOf(error) })
       return true
@@ -79,13 +88,22 @@ export function slots({ store, now, log, limit, process }: Deps): Slots {
 
   /** What fails to be given back is tried again, and not used again: the write may have been stored nevertheless. */
   async function giveBack(): Promise<false> {
-    while (leaving.length > 0) {
-      const batch = leaving.slice(0, GIVEN_AT_ONCE)
-      await rows.give(batch, own.has)
-      own.drop(batch)
-      leaving = leaving.slice(GIVEN_AT_ONCE)
+    for (;;) {
+      const batch = new Set(leaving.filter(mayLeave).slice(0, GIVEN_AT_ONCE))
+      if (batch.size === 0) return false
+      giving = rows.give([...batch], own.has).finally(() => {
+        giving = undefined
+      })
+      await giving
+      own.drop([...batch])
+      leaving = leaving.filter(lease => !batch.has(lease))
     }
-    return false
+  }
+
+  // A number whose time is over may be taken anew, and whoever gave it back at the same moment would give back that:
+  // so what may run out under way waits until its caller asks for nothing, and whoever asks waits for what is given.
+  function mayLeave({ owner, expiresAt }: Lease): boolean {
+    return expiresAt > now() + UNDER_WAY_MS || !own.isAsking(owner)
   }
 
   return {

@@ -37,7 +37,7 @@ export function deriveKeys({ root, overrides }: Given): Keys {
  * @throws KeyFault when one is not the key this database was written with.
  */
 export async function verifyKeys(store: Store, keys: Keys): Promise<void> {
-  for (const { role, value } of await store.ask(() => store.db.select().from(keyChecks).all())) {
+  for (const { role, value } of await store.ask(() => store.db.select().from(keyChecks).execute())) {
     const key = keys[role as Role]
     if (key && !timingSafeEqual(Buffer.from(checkValue(key)), Buffer.from(value)))
       throw new KeyFault(
@@ -49,7 +49,7 @@ export async function verifyKeys(store: Store, keys: Keys): Promise<void> {
 /** Writes the check value of every role that the database hangs on and that has none yet. */
 export async function recordKeys(store: Store, keys: Keys): Promise<void> {
   const rows = CHECKED.map(role => ({ role, value: checkValue(keys[role]) }))
-  await store.ask(() => store.db.insert(keyChecks).values(rows).onConflictDoNothing().run())
+  await store.ask(() => store.db.insert(keyChecks).values(rows).onConflictDoNothing().execute())
 }
 
 function checkValue(key: Uint8Array): string {

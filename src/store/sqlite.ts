@@ -1,4 +1,5 @@
-import { Database as SqliteFile } from 'bun:sqlite'
+import { type SQLQueryBindings, Database as SqliteFile } from 'bun:sqlite'
+import { fillPlaceholders } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { Problem } from '../protocol/problem.ts'
 import { filesOf } from './files.ts'
@@ -36,7 +37,10 @@ export async function openSqlite(path: string): Promise<Store> {
   const db = drizzle(file) as unknown as Database
   // Synchronous from BEGIN to COMMIT, so no other statement of this process comes between; it rolls back what throws.
   const together = file.transaction((writes: readonly Write[]) => {
-    for (const { statement, values } of writes) statement.run(values)
+    for (const { statement, values } of writes) {
+      const { sql, params } = statement.getQuery()
+      file.query(sql).run(...(fillPlaceholders(params, values) as SQLQueryBindings[]))
+    }
   })
   let files = { areOurs: () => true }
   let isOurs = false
@@ -76,7 +80,7 @@ export async function openSqlite(path: string): Promise<Store> {
       isOurs = true
       if (path !== ':memory:') files = filesOf(path, () => renewWal(file))
     },
-    close: () => {
+    close: async () => {
       if (isOurs) checkpoint(file)
       file.close()
     },
