@@ -80,7 +80,7 @@ export const settings = {
     kind: database,
     default: 'sqlite:sealgate.db',
     dev: 'sqlite::memory:',
-    what: 'Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.',
+    what: 'Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.',
     why: 'Operators: only they know which disk lasts, and who runs several machines.',
   },
   DATA_KEY: {

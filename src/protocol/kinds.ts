@@ -105,7 +105,7 @@ export function travelsInTheClear(address: string): boolean {
 
 /** Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`. */
 export const database: Kind<string> = {
-  expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+  expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST/DATABASE',
   // `sqlite://host/file` and `sqlite::memory` would name files that nobody meant.
   read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) || isPostgres(text) ? text : undefined),
 }

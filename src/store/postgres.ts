@@ -11,7 +11,8 @@ const CONNECTIONS = 10
 // Longer than any statement of ours takes, shorter than a client's patience: what waits longer waits for nothing.
 const STATEMENT_MS = 10_000
 // What PostgreSQL itself undid may be done again; what became of anything else that failed, nobody knows.
-const TRIES = 5
+const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 200
 const UNDONE = new Set(['40001', '40P01'])
 // Any number that no other application locks: "sealgate", in ASCII.
 const MIGRATION_LOCK = 0x73_65_61_6c_67_61_74_65n
@@ -122,13 +123,14 @@ async function together(client: SQL, writes: readonly Write[]): Promise<void> {
   )
 }
 
-/** Runs a statement again that PostgreSQL undid to let another one pass. */
+/** Runs a statement again that PostgreSQL undid to let another one pass, once that one may have passed. */
 async function again<T>(run: () => Promise<T>): Promise<T> {
-  for (let left = TRIES; ; left--) {
+  for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
     try {
       return await run()
     } catch (error) {
-      if (left === 1 || !UNDONE.has(reasonCode(error))) throw error
+      if (pause > LONGEST_PAUSE_MS || !UNDONE.has(reasonCode(error))) throw error
+      await Bun.sleep(pause)
     }
   }
 }
