@@ -11,6 +11,7 @@ import { tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
+import { DATA_KEY } from './database.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
@@ -29,6 +30,8 @@ export interface KitOptions {
   tokenLimit?: number
   /** A SQLite file; memory unless given. */
   path?: string
+  /** A database by its URL, opened with the tests' key, in place of a file. */
+  database?: string
   now?: () => number
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
@@ -100,7 +103,9 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
-  const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+  const { database } = options
+  const dataKey = database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex')
+  const { store, keys } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -147,7 +152,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       await issuer.stop()
       await booked.close()
       await open?.close()
-      store.close()
+      await store.close()
     },
   }
 }
