@@ -88,7 +88,7 @@ interface Governing {
 async function governed({ limited = false, logged = false, booked = false }: Governing): Promise<Serve> {
   const { write } = gathered(process.stdout)
   const log = logger({ format: 'text', level: logged ? 'info' : 'error', now, write })
-  const { store, keys } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+  const { store, keys } = await openStore({ url: `sqlite:${path}`, dataKey: undefined, identityKey: undefined })
   const source = keySetSource({ call, jwksUrl, issuer: 'bench' })
   const rpm = 1_000_000
   return gateway({

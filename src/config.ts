@@ -50,6 +50,7 @@ export function readConfig<K extends Key = Key>(
   const config = Object.freeze(Object.fromEntries(values)) as Config
   if (!dev) judgeUpstream(config, reading)
   judgeKeySet(config, reading, dev)
+  judgeDatabase(config, reading, keys)
   if (dev) judgeDevMode(config, reading)
   if (!dev && keys.has('ISSUER') && keys.has('AUDIENCES')) judgeClaims(config, reading)
   if (reading.faults.length > 0) throw new ConfigFaults(reading.faults)
@@ -158,6 +159,16 @@ function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading, de
   if (address && travelsInTheClear(address)) {
     const name = JWKS_URL ? 'JWKS_URL' : 'ISSUER'
     reading.warnings.push(`${name} is plain http: whoever sits on the way can sign in as anyone. Use https`)
+  }
+}
+
+function judgeDatabase({ DATABASE_URL = '' }: Partial<Config>, reading: Reading, keys: ReadonlySet<Key>): void {
+  if (!DATABASE_URL.startsWith('postgres')) return
+  if (keys.has('DATA_KEY') && !find('DATA_KEY', reading) && !find(fileOf('DATA_KEY'), reading)) {
+    reading.faults.push('DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy')
+  }
+  if (reading.flags.has('DATABASE_URL') && new URL(DATABASE_URL).password) {
+    reading.warnings.push('--database-url shows a password to whoever lists processes: use DATABASE_URL')
   }
 }
 

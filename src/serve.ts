@@ -52,7 +52,7 @@ export class ListenFault extends Error {
 export async function serve(given: Config, { write, onSignal }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   const { store, keys } = await openStore({
-    path: given.DATABASE_URL.replace(/^sqlite:/, ''),
+    url: given.DATABASE_URL,
     dataKey: bytesOf(given.DATA_KEY),
     identityKey: bytesOf(given.IDENTITY_HASH_KEY),
   })
@@ -111,7 +111,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
-  store.close()
+  await store.close()
   log('info', 'stopped')
 }
 

@@ -5,10 +5,10 @@ import type { Config } from '../settings.ts'
 import { tagOf } from '../store/fields.ts'
 import { readKeyFile, setKeyFileAside } from '../store/key-file.ts'
 import { deriveKeys, KeyFault } from '../store/keys.ts'
+import { openDatabase, sqlitePathOf } from '../store/open.ts'
 import { isInForce, rekey as replace } from '../store/rekey.ts'
 import type { Progress } from '../store/resealing.ts'
-import { openSqlite } from '../store/sqlite.ts'
-import { StoreFault } from '../store/store.ts'
+import { type Store, StoreFault } from '../store/store.ts'
 
 /** The settings that it reads. */
 export const REKEY_SETTINGS = ['DATABASE_URL', 'DATA_KEY', 'DATA_KEY_PREVIOUS', 'IDENTITY_HASH_KEY'] as const
@@ -22,30 +22,36 @@ const EVERY_MS = 1000
  * and, in the end, what to do.
  * @throws KeyFault or StoreFault; run again it goes on where it was.
  */
-export async function rekey(given: Given, say: (line: string) => void): Promise<void> {
-  const path = given.DATABASE_URL.replace(/^sqlite:/, '')
+export async function rekey(given: Given, say: Say): Promise<void> {
+  const path = sqlitePathOf(given.DATABASE_URL)
   const [root, previous] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
   if (!root) throw new KeyFault('DATA_KEY is required, the key to come: `openssl rand -hex 32` makes one.')
   if (previous && Buffer.compare(root, previous) === 0)
     throw new KeyFault('DATA_KEY and DATA_KEY_PREVIOUS are the same: give a new key as DATA_KEY.')
-  if (!existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
-  const store = await openSqlite(path)
-  const keys = { root, identityKey: bytesOf(given.IDENTITY_HASH_KEY) }
-  let end: string
-  try {
-    if (store.isNew) throw new StoreFault(`The database ${path} is empty: there is nothing to rekey.`)
-    if (await isInForce(store, keys)) end = 'nothing to do, DATA_KEY is in force.'
-    else {
-      const { isCompact } = await replace({ store, ...keys, previous: previous ?? keyBeside(path), report: paced(say) })
-      end = isCompact ? 'done.' : `done. ${NOT_COMPACT}`
-    }
-  } catch (error) {
-    throw error instanceof Problem ? interrupted(path, error) : error
-  } finally {
-    // Brings all of it to the disk, before the old key is put aside.
-    store.close()
-  }
+  if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
+  const store = await openDatabase(given.DATABASE_URL)
+  const roots = { root, previous: () => previous ?? keyBeside(path), identityKey: bytesOf(given.IDENTITY_HASH_KEY) }
+  // Closed, all of it is on the disk before the old key is put aside.
+  const end = await resealed(store, roots, say).finally(() => store.close())
   say(`rekey: ${end} ${NEXT}${previous ? '' : setAside(path, root)}`)
+}
+
+interface Roots {
+  root: Uint8Array
+  previous: () => Uint8Array
+  identityKey: Uint8Array | undefined
+}
+
+/** What came of it, in words. */
+async function resealed(store: Store, { previous, ...keys }: Roots, say: Say): Promise<string> {
+  try {
+    if (store.isNew) throw new StoreFault('The database is empty: there is nothing to rekey. Check DATABASE_URL.')
+    if (await isInForce(store, keys)) return 'nothing to do, DATA_KEY is in force.'
+    const { isCompact } = await replace({ store, ...keys, previous: previous(), report: paced(say) })
+    return isCompact ? 'done.' : `done. ${NOT_COMPACT}`
+  } catch (error) {
+    throw error instanceof Problem ? interrupted(error) : error
+  }
 }
 
 type Say = (line: string) => void
@@ -60,15 +66,16 @@ function paced(say: Say): (progress: Progress) => void {
   }
 }
 
-function keyBeside(path: string): Uint8Array {
+function keyBeside(path: string | undefined): Uint8Array {
+  if (path === undefined) throw new KeyFault('The key in force is needed: give it as DATA_KEY_PREVIOUS.')
   const key = readKeyFile(`${path}.key`)
   if (!key) throw new KeyFault(`The key in force is needed: give it as DATA_KEY_PREVIOUS, for there is no ${path}.key.`)
   return key
 }
 
 /** Puts the key file aside, if it holds another key than the one in force; says so. */
-function setAside(path: string, root: Uint8Array): string {
-  const beside = readKeyFile(`${path}.key`)
+function setAside(path: string | undefined, root: Uint8Array): string {
+  const beside = path === undefined ? undefined : readKeyFile(`${path}.key`)
   if (!beside || Buffer.compare(beside, root) === 0) return ''
   const { fields } = deriveKeys({ root: beside, overrides: {} })
   return ` The old key file is ${setKeyFileAside(`${path}.key`, tagOf(fields))} now.`
@@ -78,9 +85,9 @@ const NEXT = 'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but 
 const NOT_COMPACT =
   'What was overwritten may still stand in its file, for there was no room to write it anew: run VACUUM.'
 
-function interrupted(path: string, cause: Problem): StoreFault {
+function interrupted(cause: Problem): StoreFault {
   return new StoreFault(
-    `The database ${path} stopped answering: look at its disk and run \`sealgate rekey\` again; it goes on where it was.`,
+    'The database stopped answering: look at its disk and run `sealgate rekey` again; it goes on where it was.',
     { cause },
   )
 }

@@ -39,7 +39,7 @@ export function batches(store: Store): (entries: readonly Entry[]) => Batch {
         ...rows.map(values => ({ statement: insert, values })),
         ...sumsOf(entries).map(values => ({ statement: add, values })),
       ],
-      isStored: async () => (await store.ask(() => find.all(rows[0]))).length > 0,
+      isStored: async () => (await store.ask(() => find.execute(rows[0]))).length > 0,
     }
   }
 }
@@ -50,7 +50,10 @@ function rowOf({ usage, ...entry }: Entry) {
   return { ...entry, id: randomBytes(8).toString('hex'), model, cost, ...counts, estimated: Number(estimated) }
 }
 
-/** The sums by owner, hour and model, as they are added to what is there. */
+/**
+ * The sums by owner, hour and model, as they are added to what is there; in one order, so that of two processes that
+ * add to the same ones, one waits for the other and not each for each.
+ */
 function sumsOf(entries: readonly Entry[]) {
   const sums = new Map<string, ReturnType<typeof nothing>>()
   for (const { owner, at, usage } of entries) {
@@ -65,7 +68,7 @@ function sumsOf(entries: readonly Entry[]) {
     if (usage.cost !== undefined) sum.costPico += picoOf(usage.cost)
     sum.estimated += Number(usage.estimated)
   }
-  return [...sums.values()]
+  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum)
 }
 
 function nothing(owner: string, hour: number, model: string) {

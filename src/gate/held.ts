@@ -5,6 +5,8 @@ import type { Lease } from './leases.ts'
 export interface Caller {
   /** Requests that have a slot here, or are waiting for one. */
   open: number
+  /** Statements under way that may bring one more. */
+  asking: number
   /** What this process has leased, by number. */
   readonly leased: Map<number, Lease>
   /** Of those, the ones that no request uses; the latest last. */
@@ -26,10 +28,11 @@ export function held(now: () => number) {
 
   return {
     has,
+    isAsking: (owner: string) => (callers.get(owner)?.asking ?? 0) > 0,
     isEmpty: () => callers.size === 0,
     /** Counts one request more; `undefined` where as many are open as may be. */
     enter: (owner: string, limit: number): Caller | undefined => {
-      const caller = callers.get(owner) ?? { open: 0, leased: new Map(), idle: [] }
+      const caller = callers.get(owner) ?? { open: 0, asking: 0, leased: new Map(), idle: [] }
       if (caller.open >= limit) return undefined
       callers.set(owner, caller)
       caller.open++
@@ -81,8 +84,8 @@ export function held(now: () => number) {
     },
     /** Notes a renewal; a slot whose time was over by then may be another's now. */
     prolonged: ({ at, expiresAt }: { at: number; expiresAt: number }): void => {
-      for (const { leased } of callers.values())
-        for (const lease of leased.values()) if (lease.expiresAt > at) lease.expiresAt = expiresAt
+      const all = [...callers.values()].flatMap(({ leased }) => [...leased.values()])
+      for (const lease of all) if (lease.expiresAt > at) lease.expiresAt = expiresAt
     },
   }
 }

@@ -1,4 +1,4 @@
-import { eq, gt, lte, or, sql } from 'drizzle-orm'
+import { and, eq, gt, lte, or, sql } from 'drizzle-orm'
 import type { Slot } from '../protocol/exchange.ts'
 import { slots } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -27,23 +27,35 @@ export const GIVEN_AT_ONCE = 50
  * is taken only where it has no row, or one whose lease is over.
  */
 export function leases({ store, now, limit, process }: Deps) {
-  const { take, give, prolong, sweep, clear } = statements(store, limit, process)
+  const { take, live, give, prolong, sweep, clear } = statements(store, limit, process)
+
+  async function takeLowest(owner: string): Promise<Lease | undefined> {
+    let expiresAt = 0
+    const [row] = await store.ask(() => {
+      const at = now()
+      expiresAt = at + LEASE_MS
+      return take.execute({ owner, now: at, expiresAt })
+    })
+    return row && { owner, number: row.number, expiresAt }
+  }
+
   return {
     /** The caller's lowest free slot, `undefined` if there is none. */
     take: async (owner: string): Promise<Lease | undefined> => {
-      let expiresAt = 0
-      const [row] = await store.ask(() => {
-        const at = now()
-        expiresAt = at + LEASE_MS
-        return take.all({ owner, now: at, expiresAt })
-      })
-      return row && { owner, number: row.number, expiresAt }
+      for (;;) {
+        const lease = await takeLowest(owner)
+        if (lease) return lease
+        // On PostgreSQL two may want the same number, and the second gets none though the next one is free: it tries
+        // again. Each time somebody else got one, so that this ends.
+        const [row] = await store.ask(() => live.execute({ owner, now: now() }))
+        if ((row?.count ?? 0) >= limit) return undefined
+      }
     },
     /** Frees those of up to {@link GIVEN_AT_ONCE} slots that this process still has when it comes to it. */
     give: async (batch: readonly Slot[], isHeld: (slot: Slot) => boolean): Promise<void> => {
       await store.ask(() => {
         const given = batch.filter(isHeld)
-        return give.run(Object.fromEntries(PLACES.flatMap(at => named(at, given[at]))))
+        return give.execute(Object.fromEntries(PLACES.flatMap(at => named(at, given[at]))))
       })
     },
     /** Prolongs all that this process has; tells from when, and until when. */
@@ -51,7 +63,7 @@ export function leases({ store, now, limit, process }: Deps) {
       let at = 0
       await store.ask(() => {
         at = now()
-        return prolong.run({ expiresAt: at + LEASE_MS })
+        return prolong.execute({ expiresAt: at + LEASE_MS })
       })
       return { at, expiresAt: at + LEASE_MS }
     },
@@ -59,12 +71,12 @@ export function leases({ store, now, limit, process }: Deps) {
     sweep: async (): Promise<void> => {
       await store.ask(() => {
         const at = now()
-        return sweep.run({ now: at, beyond: at + 2 * LEASE_MS })
+        return sweep.execute({ now: at, beyond: at + 2 * LEASE_MS })
       })
     },
     /** Frees all that this process has. */
     clear: async (): Promise<void> => {
-      await store.ask(() => clear.run())
+      await store.ask(() => clear.execute())
     },
   }
 }
@@ -107,6 +119,11 @@ function statements({ db }: Store, limit: number, process: string) {
         setWhere: lte(slots.expiresAt, now),
       })
       .returning({ number: slots.number })
+      .prepare(),
+    live: db
+      .select({ count: sql`count(*)`.mapWith(Number) })
+      .from(slots)
+      .where(and(eq(slots.owner, owner), lte(slots.number, limit), gt(slots.expiresAt, now)))
       .prepare(),
     // Prepared, with places for a whole batch: put together for each, it costs more than all the rest.
     give: db

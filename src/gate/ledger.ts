@@ -76,7 +76,8 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
     spent: async (owner, at) => {
       const from = Math.floor(at / DAY_MS) * DAY_HOURS
       const to = from + DAY_HOURS
-      const stored = async () => (await store.ask(() => tokens.all({ owner, since: from, until: to })))[0]?.tokens ?? 0
+      const stored = async () =>
+        (await store.ask(() => tokens.execute({ owner, since: from, until: to })))[0]?.tokens ?? 0
       return waiting.tokens(owner, { from: from * HOUR_MS, to: to * HOUR_MS }, stored)
     },
     flush: waiting.flush,

@@ -56,13 +56,13 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
 
   /** When the bucket will be full, as a refusal tells it: never more than its depth away. */
   async function afterRefusal(owner: string): Promise<{ at: number; fullAt: number }> {
-    const [row] = await store.ask(() => peek.all({ owner }))
+    const [row] = await store.ask(() => peek.execute({ owner }))
     // The clock is read after the row: whoever wrote it read theirs before, so a time beyond the depth is no sign of
     // another request that came between, but of a clock that stepped back, or a smaller burst. Nobody waits for that.
     const at = clock()
     const fullAt = row?.fullAt ?? at
     if (fullAt <= at + depth) return { at, fullAt }
-    await store.ask(() => clamp.run({ owner, seen: fullAt, full: at + depth }))
+    await store.ask(() => clamp.execute({ owner, seen: fullAt, full: at + depth }))
     return { at, fullAt: at + depth }
   }
 
@@ -73,7 +73,7 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
       const [row] = await store.ask(() => {
         // Read at each try: after a wait for another process's lock, time that has passed has refilled the bucket.
         at = clock()
-        return take.all({ owner, now: at, step, full: at + depth, first: at + step })
+        return take.execute({ owner, now: at, step, full: at + depth, first: at + step })
       })
       const allowed = row !== undefined
       const told = allowed ? { at, fullAt: row.fullAt } : await afterRefusal(owner)
@@ -88,13 +88,13 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
     refund: async owner => {
       await store.ask(() => {
         const at = clock()
-        return refund.run({ owner, now: at, step, most: burst, ...minuteAround(at) })
+        return refund.execute({ owner, now: at, step, most: burst, ...minuteAround(at) })
       })
     },
     sweep: async () => {
       const stale = () => {
         const at = clock()
-        return sweep.all({ now: at, ...minuteAround(at) })
+        return sweep.execute({ now: at, ...minuteAround(at) })
       }
       while ((await store.ask(stale)).length === SWEEP_ROWS) await Bun.sleep(0)
     },
@@ -121,7 +121,7 @@ function statements({ db }: Store) {
       .insert(limits)
       .values({ owner: sql`${owner}`, fullAt: sql`${sql.placeholder('first')}` })
       .onConflictDoUpdate({ target: limits.owner, set: { fullAt: next }, setWhere: sql`${next} <= ${full}` })
-      // all(), not get(): bun:sqlite's get() on a RETURNING write never checkpoints the WAL.
+      // Not get(): bun:sqlite's, on a RETURNING write, never checkpoints the WAL.
       .returning({ fullAt: limits.fullAt })
       .prepare(),
     peek: db

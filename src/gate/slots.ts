@@ -1,8 +1,9 @@
 import type { Slot } from '../protocol/exchange.ts'
 import { faultOf, type Log } from '../protocol/log.ts'
 import type { Store } from '../store/store.ts'
+import { giving } from './giving.ts'
 import { type Caller, held } from './held.ts'
-import { GIVEN_AT_ONCE, type Lease, leases } from './leases.ts'
+import { type Lease, leases } from './leases.ts'
 
 interface Deps {
   store: Store
@@ -30,12 +31,8 @@ export interface Slots {
   close(): Promise<void>
 }
 
-// A slot given back stays here for one tick, two at most, and the caller's next request takes it without a statement.
-const TICK_MS = 40
-// So it may be one that idles in another process that stands in a request's way: by then it is free.
+// A slot that idles in another process may stand in a request's way: by then it is free.
 const AGAIN_MS = 120
-// After a failure.
-const RETRY_MS = 250
 
 /**
  * A limit on each caller's open requests that is exact between processes: whoever has a slot in use has a lease of it.
@@ -44,14 +41,18 @@ const RETRY_MS = 250
 export function slots({ store, now, log, limit, process }: Deps): Slots {
   const rows = leases({ store, now, limit, process })
   const own = held(now)
-  let leaving: Lease[] = []
-  let ticking: ReturnType<typeof setTimeout> | undefined
-  let closed = false
+  const back = giving({ rows, own, now, log })
 
   async function lease(owner: string, caller: Caller): Promise<Lease | undefined> {
-    const lease = await rows.take(owner)
-    if (lease) own.keep(caller, lease)
-    return lease
+    await back.settled()
+    caller.asking++
+    try {
+      const lease = await rows.take(owner)
+      if (lease) own.keep(caller, lease)
+      return lease
+    } finally {
+      caller.asking--
+    }
   }
 
   async function ask(owner: string, caller: Caller): Promise<Lease | undefined> {
@@ -67,27 +68,6 @@ export function slots({ store, now, log, limit, process }: Deps): Slots {
     }
   }
 
-  async function tick(): Promise<void> {
-    leaving.push(...own.aged())
-    const failed = await giveBack().catch(error => {
-      if (!closed) log('error', 'slots_failed', { fault: faultOf(error) })
-      return true
-    })
-    const more = !closed && (own.isResting() || leaving.length > 0)
-    ticking = more ? setTimeout(tick, failed ? RETRY_MS : TICK_MS) : undefined
-  }
-
-  /** What fails to be given back is tried again, and not used again: the write may have been stored nevertheless. */
-  async function giveBack(): Promise<false> {
-    while (leaving.length > 0) {
-      const batch = leaving.slice(0, GIVEN_AT_ONCE)
-      await rows.give(batch, own.has)
-      own.drop(batch)
-      leaving = leaving.slice(GIVEN_AT_ONCE)
-    }
-    return false
-  }
-
   return {
     limit,
     acquire: owner => {
@@ -97,7 +77,7 @@ export function slots({ store, now, log, limit, process }: Deps): Slots {
     release: slot => {
       own.rest(slot)
       own.leave(slot.owner)
-      if (!closed && own.isResting()) ticking ??= setTimeout(tick, TICK_MS)
+      back.soon()
     },
     renew: async () => {
       if (own.isEmpty()) return
@@ -108,8 +88,7 @@ export function slots({ store, now, log, limit, process }: Deps): Slots {
     },
     sweep: rows.sweep,
     close: async () => {
-      closed = true
-      clearTimeout(ticking)
+      back.stop()
       await rows.clear()
     },
   }

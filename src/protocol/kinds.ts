@@ -103,11 +103,16 @@ export function travelsInTheClear(address: string): boolean {
   return protocol === 'http:' && !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
 }
 
-/** Where the state lives: `sqlite:FILE` or `sqlite::memory:`. */
+/** Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`. */
 export const database: Kind<string> = {
-  expects: 'one of the two forms understood today, sqlite:FILE and sqlite::memory:',
+  expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST/DATABASE',
   // `sqlite://host/file` and `sqlite::memory` would name files that nobody meant.
-  read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) ? text : undefined),
+  read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) || isPostgres(text) ? text : undefined),
+}
+
+function isPostgres(text: string): boolean {
+  const url = /^postgres(ql)?:\/\/\S+$/.test(text) ? URL.parse(text) : null
+  return url !== null && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname) && url.hash === ''
 }
 
 /** 32 bytes in hex. */
@@ -124,9 +129,13 @@ export const headerToken: Kind<string> = {
 
 /**
  * A wrong value as a fault may show it: escaped as JSON, at most 80 characters of it, and without the parts of a URL
- * that may hold a password (what stands before `@`, and what follows `?`, `#` or `=`).
+ * that may hold a password (what stands before `@`, and what follows `?`, `#` or `=`); of a PostgreSQL URL, whose
+ * faults are mostly the password's, nothing.
  */
 export function quoted(value: string): string {
-  const harmless = value.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1...@').replace(/([?#=]).+$/s, '$1...')
+  const harmless = value
+    .replace(/^\s*(postgres\w*).*$/is, '$1...')
+    .replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1...@')
+    .replace(/([?#=]).+$/s, '$1...')
   return JSON.stringify(harmless.length > 80 ? `${harmless.slice(0, 77)}...` : harmless)
 }

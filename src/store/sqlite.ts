@@ -1,4 +1,5 @@
-import { Database as SqliteFile } from 'bun:sqlite'
+import { type SQLQueryBindings, Database as SqliteFile } from 'bun:sqlite'
+import { fillPlaceholders } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { Problem } from '../protocol/problem.ts'
 import { filesOf } from './files.ts'
@@ -36,7 +37,10 @@ export async function openSqlite(path: string): Promise<Store> {
   const db = drizzle(file) as unknown as Database
   // Synchronous from BEGIN to COMMIT, so no other statement of this process comes between; it rolls back what throws.
   const together = file.transaction((writes: readonly Write[]) => {
-    for (const { statement, values } of writes) statement.run(values)
+    for (const { statement, values } of writes) {
+      const { sql, params } = statement.getQuery()
+      file.query(sql).run(...(fillPlaceholders(params, values) as SQLQueryBindings[]))
+    }
   })
   const lookedAfter = () => (path === ':memory:' ? { areOurs: () => true } : filesOf(path, () => renewWal(file)))
   let files = { areOurs: () => true }
@@ -83,16 +87,17 @@ export async function openSqlite(path: string): Promise<Store> {
       files = lookedAfter()
       return alone
     },
-    compact: () =>
-      ask(() => {
-        file.run('VACUUM')
-        checkpoint(file)
-      }),
-    close: () => {
+    compact: () => ask(() => compact(file)),
+    close: async () => {
       if (isOurs) checkpoint(file)
       file.close()
     },
   }
+}
+
+function compact(file: SqliteFile): void {
+  file.run('VACUUM')
+  checkpoint(file)
 }
 
 function openFile(path: string): SqliteFile {

@@ -1,11 +1,15 @@
+import type { Query } from 'drizzle-orm'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 
-/** The database as every statement sees it: asynchronous, whichever engine is behind it. */
+/**
+ * The database as every statement sees it: asynchronous, whichever engine is behind it. Statements are run by
+ * `execute()`, which alone means the same on both.
+ */
 export type Database = BaseSQLiteDatabase<'async', unknown>
 
 /** A prepared statement and what goes into it. */
 export interface Write {
-  readonly statement: { run(values: Record<string, unknown>): unknown }
+  readonly statement: { getQuery(): Query }
   readonly values: Record<string, unknown>
 }
 
@@ -15,7 +19,7 @@ export interface Store {
   /** Whether no sealgate has written to it yet. */
   readonly isNew: boolean
   /**
-   * Runs one statement; waits while another process writes.
+   * Runs one statement, if need be more than once: while another process writes, SQLite has done nothing.
    * @throws Problem `database_unavailable` when the database does not answer, or its files were removed or replaced.
    */
   ask<T>(statement: () => T | Promise<T>): Promise<T>
@@ -38,7 +42,7 @@ export interface Store {
    * Only where no other process has the database open.
    */
   compact(): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
 
 /** A database that cannot be used; the message says which, why, and the way out. */

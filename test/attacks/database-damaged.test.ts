@@ -17,8 +17,12 @@ const DATA_KEY = 'ab'.repeat(32)
 
 /** A database with so many callers in it, in one file. */
 async function filled(path: string, callers: number): Promise<void> {
-  const { store } = await openStore({ path, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
-  store.close()
+  const { store } = await openStore({
+    url: `sqlite:${path}`,
+    dataKey: Buffer.from(DATA_KEY, 'hex'),
+    identityKey: undefined,
+  })
+  await store.close()
   const file = new Database(path)
   file.run(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${callers})

@@ -24,9 +24,9 @@ let upstream: Counting
 let copies = 0
 
 async function seeded(path: string, count: number): Promise<void> {
-  const { store, keys } = await openStore({ path, dataKey: bytes(OLD), identityKey: undefined })
+  const { store, keys } = await openStore({ url: `sqlite:${path}`, dataKey: bytes(OLD), identityKey: undefined })
   await people(store, keys, count)
-  store.close()
+  await store.close()
 }
 
 beforeAll(async () => {
@@ -66,9 +66,9 @@ function program(path: string, args: readonly string[], env: Record<string, stri
 }
 
 async function found(path: string, dataKey: string): Promise<number> {
-  const { store, keys } = await openStore({ path, dataKey: bytes(dataKey), identityKey: undefined })
+  const { store, keys } = await openStore({ url: `sqlite:${path}`, dataKey: bytes(dataKey), identityKey: undefined })
   const found = await peopleIn(store, keys)
-  store.close()
+  await store.close()
   return found
 }
 

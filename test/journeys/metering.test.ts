@@ -16,6 +16,7 @@ const chat = ({ url, authorization }: { url: string; authorization: string }, wo
 
 test('a clean stop loses no request, not even those that it cuts', async () => {
   const cwd = gateways.directory()
+  const url = `sqlite:${join(cwd, 'x.db')}`
   const gateway = await gateways.start(cwd, { DRAIN_SECONDS: '0', CONCURRENT_LIMIT: '0' })
   await (await gateway.models()).text()
   const streams = await Promise.all(Array.from({ length: 8 }, () => chat(gateway, 400)))
@@ -27,25 +28,26 @@ test('a clean stop loses no request, not even those that it cuts', async () => {
   )
   expect(await gateway.stop()).toBe(0)
   expect(await Promise.all(cut)).toEqual(Array(8).fill('broken'))
-  expect(booked(join(cwd, 'x.db'), 'ledger')?.[0]).toBe(9)
-  expect(booked(join(cwd, 'x.db'), 'usage_hours')).toEqual(booked(join(cwd, 'x.db'), 'ledger') ?? [])
+  expect((await booked(url, 'ledger'))[0]).toBe(9)
+  expect(await booked(url, 'usage_hours')).toEqual(await booked(url, 'ledger'))
 })
 
 test('kill -9 loses no request that ended a second ago, and sums and rows stay equal', async () => {
   const cwd = gateways.directory()
-  const path = join(cwd, 'x.db')
+  const url = `sqlite:${join(cwd, 'x.db')}`
   const gateway = await gateways.start(cwd)
   await (await gateway.models()).text()
-  await eventually(() => booked(path, 'ledger')?.[0] === 1, 'the row', 1000)
+  await eventually(async () => (await booked(url, 'ledger'))[0] === 1, 'the row', 1000)
   await (await gateway.models()).text()
   gateway.signal('SIGKILL')
   await gateway.exited
-  expect(booked(path, 'ledger')?.[0]).toBeOneOf([1, 2])
-  expect(booked(path, 'usage_hours')).toEqual(booked(path, 'ledger') ?? [])
+  expect((await booked(url, 'ledger'))[0]).toBeOneOf([1, 2])
+  expect(await booked(url, 'usage_hours')).toEqual(await booked(url, 'ledger'))
 })
 
 test('two processes on one database see what the other booked', async () => {
   const cwd = gateways.directory()
+  const url = `sqlite:${join(cwd, 'x.db')}`
   const secret = { ISSUER: 'https://shared.example', TOKEN_LIMIT_DAY: '1000000' }
   const one = await gateways.start(cwd, secret)
   const other = await gateways.start(cwd, secret)
@@ -56,7 +58,7 @@ test('two processes on one database see what the other booked', async () => {
   }
   await (await one.models()).text()
   await (await other.models()).text()
-  await eventually(() => booked(join(cwd, 'x.db'), 'ledger')?.[0] === 2)
+  await eventually(async () => (await booked(url, 'ledger'))[0] === 2)
   expect([await requests(one), await requests(other)]).toEqual([2, 2])
   const left = await chat(other)
   expect(left.headers.get('x-ratelimit-limit-tokens')).toBe('1000000')

@@ -16,6 +16,10 @@ export interface DevGateway extends Running {
   stop(): Promise<number>
 }
 
+// Limits that are in no test's way, unless it is about them.
+const LIMITS = ['--rate-limit-rpm', '60000', '--rate-limit-burst', '1000', '--concurrent-limit', '0']
+const WIDE = ['--database-url', 'sqlite:x.db', ...LIMITS]
+
 /** Starts compiled gateways and ends them all. */
 export function devGateways() {
   const alive: Running[] = []
@@ -28,8 +32,8 @@ export function devGateways() {
       return path
     },
     /** One that cannot start: what it said, and its exit code. */
-    failing: async (cwd: string, env: Record<string, string> = {}) => {
-      const args = ['--dev-mode', '--port', '0', '--database-url', 'sqlite:x.db']
+    failing: async (cwd: string, env: Record<string, string> = {}, settings = ['--database-url', 'sqlite:x.db']) => {
+      const args = ['--dev-mode', '--port', '0', ...settings]
       const running = start(await executable(), { cwd, args, env })
       alive.push(running)
       return { code: await running.exited, said: running.output() }
@@ -37,20 +41,10 @@ export function devGateways() {
     start: async (
       cwd: string,
       env: Record<string, string> = {},
-      { descriptors }: { descriptors?: number | string } = {},
+      { descriptors, settings = WIDE }: { descriptors?: number | string; settings?: readonly string[] } = {},
     ): Promise<DevGateway> => {
-      const args = [
-        '--database-url',
-        'sqlite:x.db',
-        '--rate-limit-rpm',
-        '60000',
-        '--rate-limit-burst',
-        '1000',
-        '--concurrent-limit',
-        '0',
-      ]
       const path = descriptors ? limited(await executable(), descriptors, cwd) : await executable()
-      const running = await startDev(path, { cwd, args, env })
+      const running = await startDev(path, { cwd, args: settings, env })
       alive.push(running)
       await running.says(/keys_loaded/)
       const { url, authorization } = running

@@ -1,6 +1,6 @@
-import { Database } from 'bun:sqlite'
 import type { Entry } from '../../src/gate/batch.ts'
 import type { Route } from '../../src/protocol/exchange.ts'
+import { runOn } from './database.ts'
 
 /** An entry as one small chat makes it, with these tokens; `more` replaces what it names. */
 export function entry({ prompt = 3, completion = 4, ...more }: EntryOptions = {}): Entry {
@@ -24,15 +24,13 @@ interface EntryOptions {
   status?: number
 }
 
-/** Sums over a table of a database file, as a second connection sees them. */
-export function booked(path: string, table: 'ledger' | 'usage_hours') {
-  const file = new Database(path, { readonly: true })
+/** Sums over a table of a database, as a second connection sees them. */
+export async function booked(url: string, table: 'ledger' | 'usage_hours'): Promise<number[]> {
   const requests = table === 'ledger' ? 'count(*)' : 'coalesce(sum(requests), 0)'
-  const cost = table === 'ledger' ? "CAST(REPLACE(cost, '.', '') AS INTEGER)" : 'cost_pico'
+  const cost = table === 'ledger' ? "CAST(REPLACE(cost, '.', '') AS BIGINT)" : 'cost_pico'
   const sums = ['prompt_tokens', 'completion_tokens', 'cached_tokens', 'estimated', cost]
-    .map(column => `coalesce(sum(${column}), 0)`)
+    .map((column, at) => `coalesce(sum(${column}), 0) AS sum${at}`)
     .join(', ')
-  const [row] = file.query(`SELECT ${requests}, ${sums} FROM ${table}`).values()
-  file.close()
-  return row
+  const [row = {}] = await runOn<number>(url, `SELECT ${requests} AS requests, ${sums} FROM ${table}`)
+  return Object.values(row)
 }

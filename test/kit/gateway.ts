@@ -11,6 +11,7 @@ import { tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
+import { DATA_KEY } from './database.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
@@ -31,6 +32,8 @@ export interface KitOptions {
   path?: string
   /** The root secret; the key file beside the database unless given. */
   dataKey?: Uint8Array
+  /** A database by its URL, opened with the tests' key, in place of a file. */
+  database?: string
   now?: () => number
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
@@ -103,7 +106,9 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const issuer = await devIssuer()
   const lines: string[] = []
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
-  const { store, keys } = await openStore({ path, dataKey: options.dataKey, identityKey: undefined })
+  const { database } = options
+  const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
+  const { store, keys } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -150,7 +155,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       await issuer.stop()
       await booked.close()
       await open?.close()
-      store.close()
+      await store.close()
     },
   }
 }

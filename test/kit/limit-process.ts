@@ -1,5 +1,5 @@
 import { limiter } from '../../src/gate/limiter.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openTest } from './database.ts'
 import type { Admission, Rate } from './law.ts'
 
 /** What a limiter in another process is asked: so many requests at once, at the time told or at its own clock's. */
@@ -25,9 +25,9 @@ export interface LimitProcess {
   kill(): Promise<void>
 }
 
-/** Starts a process with a limiter on a database file. */
-export async function limitProcess(path: string, rate: Rate): Promise<LimitProcess> {
-  const child = Bun.spawn([process.execPath, '--no-env-file', import.meta.path, path, JSON.stringify(rate)], {
+/** Starts a process with a limiter on a database. */
+export async function limitProcess(url: string, rate: Rate): Promise<LimitProcess> {
+  const child = Bun.spawn([process.execPath, '--no-env-file', import.meta.path, url, JSON.stringify(rate)], {
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'inherit',
@@ -58,8 +58,8 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 }
 
 /** The other process: answers each line until its input ends. */
-async function answerLines(path: string, rate: Rate): Promise<void> {
-  const { store } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+async function answerLines(url: string, rate: Rate): Promise<void> {
+  const store = await openTest(url)
   for await (const line of console) {
     const { owner, count, at, forMs = 0 }: Asked = JSON.parse(line)
     const admissions: Admission[] = []
@@ -79,10 +79,10 @@ async function answerLines(path: string, rate: Rate): Promise<void> {
     while (performance.now() < until)
     console.log(JSON.stringify({ admissions, longestMs }))
   }
-  store.close()
+  await store.close()
 }
 
 if (import.meta.main) {
-  const [, , path = '', rate = ''] = process.argv
-  await answerLines(path, JSON.parse(rate))
+  const [, , url = '', rate = ''] = process.argv
+  await answerLines(url, JSON.parse(rate))
 }

@@ -1,17 +1,12 @@
 import { expect } from 'bun:test'
-import { join } from 'node:path'
-import { sql } from 'drizzle-orm'
 import { type Slots, slots } from '../../src/gate/slots.ts'
 import type { Slot } from '../../src/protocol/exchange.ts'
-import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clockAt } from './clock.ts'
-import { freshDirectory } from './directory.ts'
-
-export const freshPath = () => join(freshDirectory(), 'sealgate.db')
+import { openTest, runOn } from './database.ts'
 
 interface Options {
-  path?: string
+  url: string
   clock?: { readonly now: () => number }
   limit?: number
 }
@@ -21,7 +16,7 @@ export function processes() {
   const closes: (() => Promise<void>)[] = []
   return {
     /** The slots of one process, what it asks of the database, and what it logs. */
-    start: async (options: Options = {}) => {
+    start: async (options: Options) => {
       const part = await begin(options)
       closes.push(part.close)
       return part
@@ -32,8 +27,8 @@ export function processes() {
   }
 }
 
-async function begin({ path = ':memory:', clock = clockAt(), limit = 2 }: Options) {
-  const { store } = await openStore({ path, dataKey: undefined, identityKey: undefined })
+async function begin({ url, clock = clockAt(), limit = 2 }: Options) {
+  const store = await openTest(url)
   const lines: string[] = []
   const watched = { asked: 0, fails: false }
   const ask: Store['ask'] = statement => {
@@ -44,14 +39,14 @@ async function begin({ path = ':memory:', clock = clockAt(), limit = 2 }: Option
   const open = slots({ store: { ...store, ask }, now: clock.now, log, limit, process: crypto.randomUUID() })
   const close = async () => {
     await open.close().catch(() => undefined)
-    store.close()
+    await store.close()
   }
-  return { open, watched, lines, rows: () => rowsOf(store), close }
+  return { open, watched, lines, rows: () => rowsOf(url), close }
 }
 
-async function rowsOf({ db }: Store): Promise<number> {
-  const [row] = await db.all<{ count: number }>(sql`SELECT count(*) AS count FROM slots`)
-  return row?.count ?? 0
+async function rowsOf(url: string): Promise<number> {
+  const [row] = await runOn<number>(url, 'SELECT count(*) AS count FROM slots')
+  return row?.['count'] ?? 0
 }
 
 /** Resolves when no row is left; fails in four seconds. */

@@ -79,10 +79,14 @@ function stage(kit: Kit, upstream: RawUpstream): Stage {
 }
 
 /** Asks again until there is an answer other than `undefined` and `false`, for five seconds at most. */
-export async function eventually<T>(look: () => T | undefined | false, what = 'it', withinMs = 5000): Promise<T> {
+export async function eventually<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  what = 'it',
+  withinMs = 5000,
+): Promise<T> {
   const until = performance.now() + withinMs
   for (;;) {
-    const found = look()
+    const found = await look()
     if (found !== undefined && found !== false) return found
     if (performance.now() > until) throw new Error(`waited ${withinMs} ms for ${what}`)
     await Bun.sleep(5)

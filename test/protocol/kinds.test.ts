@@ -97,14 +97,26 @@ describe('host and database', () => {
     expect(host.read(text)).toBeUndefined(),
   )
 
-  test.each(['sqlite:sealgate.db', 'sqlite:/var/lib/sealgate/a b.db', 'sqlite::memory:'])('%s is a database', text =>
-    expect(database.read(text)).toBe(text),
-  )
+  test.each([
+    'sqlite:sealgate.db',
+    'sqlite:/var/lib/sealgate/a b.db',
+    'sqlite::memory:',
+    'postgres://db/sealgate',
+    'postgresql://me:p%40ss@[::1]:5433/sealgate?search_path=gate',
+  ])('%s is a database', text => expect(database.read(text)).toBe(text))
 
-  test.each(['', 'sqlite:', 'sqlite::memory', 'sqlite://host/file', 'sealgate.db', 'postgres://db/sealgate'])(
-    '%j is no database that is understood',
-    text => expect(database.read(text)).toBeUndefined(),
-  )
+  test.each([
+    '',
+    'sqlite:',
+    'sqlite::memory',
+    'sqlite://host/file',
+    'sealgate.db',
+    'postgres://db',
+    'postgres:///sealgate',
+    'postgres://db/a/b',
+    'postgres://db/a b',
+    'mysql://db/sealgate',
+  ])('%j is no database that is understood', text => expect(database.read(text)).toBeUndefined())
 })
 
 describe('url and baseUrl', () => {
@@ -183,7 +195,10 @@ describe('quoted', () => {
   })
 
   test.each([
-    ['postgres://me:pass@db/sealgate', '"postgres://...@db/sealgate"'],
+    ['postgres://me:pass@db/sealgate', '"postgres..."'],
+    ['postgresql://me:pa/ss@db/sealgate', '"postgresql..."'],
+    [' Postgres:me:pass', '"Postgres..."'],
+    ['mysql://me:pass@db/sealgate', '"mysql://...@db/sealgate"'],
     ['me:p@ss/pass@db', '"...@db"'],
     ['https://h.example/a?key=pass', '"https://h.example/a?..."'],
     ['host=db password=pass', '"host=..."'],

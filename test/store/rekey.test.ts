@@ -23,9 +23,9 @@ const template = join(directory, 'template.db')
 let copies = 0
 
 beforeAll(async () => {
-  const { store, keys } = await openStore({ path: template, dataKey: OLD, identityKey: undefined })
+  const { store, keys } = await openStore({ url: `sqlite:${template}`, dataKey: OLD, identityKey: undefined })
   await people(store, keys, PEOPLE)
-  store.close()
+  await store.close()
 })
 
 /** A database of its own, full of people. */
@@ -79,12 +79,12 @@ async function runOn(path: string, { killedAt = Infinity, progress = [], ...opti
     if (error instanceof Killed) return 'killed'
     throw error
   } finally {
-    store.close()
+    await store.close()
   }
 }
 
 const opened = (path: string, dataKey: Uint8Array, identityKey?: Uint8Array) =>
-  openStore({ path, dataKey, identityKey })
+  openStore({ url: `sqlite:${path}`, dataKey, identityKey })
 
 /** How many people a gateway with that key finds; it finds the same callers as before. */
 async function peopleWith(path: string, dataKey: Uint8Array): Promise<number> {
@@ -93,7 +93,7 @@ async function peopleWith(path: string, dataKey: Uint8Array): Promise<number> {
     expect(hex(keys.identity)).toBe(hex((await opened(template, OLD)).keys.identity))
     return await peopleIn(store, keys)
   } finally {
-    store.close()
+    await store.close()
   }
 }
 
@@ -109,7 +109,7 @@ async function faultOf(act: Promise<unknown>): Promise<Error> {
 async function valuesOf(path: string) {
   const store = await openSqlite(path)
   const values = await sealedIn(store)
-  store.close()
+  await store.close()
   return values
 }
 
@@ -160,7 +160,7 @@ describe('a rekey', () => {
     const full: Store = { ...store, compact: () => Promise.reject(new Error('full')) }
     const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
     expect(await rekey({ store: full, ...roots })).toEqual({ isCompact: false })
-    store.close()
+    await store.close()
     expect(await peopleWith(path, NEW)).toBe(PEOPLE)
   })
 
@@ -169,7 +169,7 @@ describe('a rekey', () => {
     const known = async (root: Uint8Array) => {
       const store = await openSqlite(path)
       const known = await isInForce(store, { root, identityKey: undefined })
-      store.close()
+      await store.close()
       return known
     }
     expect([await known(OLD), await known(NEW)]).toEqual([true, false])
@@ -232,7 +232,7 @@ describe('a rekey is refused', () => {
     expect(fault).toBeInstanceOf(StoreFault)
     expect(fault.message).toContain('stop every gateway')
     expect(await peopleIn(store, keys)).toBe(PEOPLE)
-    store.close()
+    await store.close()
     await run(path)
   })
 
@@ -240,12 +240,12 @@ describe('a rekey is refused', () => {
     const path = copy()
     const { store, keys } = await opened(path, OLD)
     await store.db.update(apiKeys).set({ name: sql`(SELECT email FROM users LIMIT 1)` }).prepare().execute()
-    store.close()
+    await store.close()
     const fault = await faultOf(run(path))
     expect(fault.message).toMatch(/^The value of api_keys\.name in row 0{8}-[\d-]+ does not open/)
     const again = await opened(path, OLD)
     expect(hex(again.keys.fields)).toBe(hex(keys.fields))
-    again.store.close()
+    await again.store.close()
   })
 })
 
@@ -271,12 +271,12 @@ describe('what changes while a rekey runs', () => {
     expect((await faultOf(rekey({ store: disturbed, ...roots }))).message).toContain('Another process wrote')
     await rekey({ store, ...roots })
     const content = (await sealedIn(store)).get(`content ${LATE}`) ?? ''
-    store.close()
+    await store.close()
     const next = await opened(path, NEW)
     expect(fields(next.keys.fields).open({ table: 'user_settings', column: 'content', row: LATE }, content)).toBe(
       'late',
     )
-    next.store.close()
+    await next.store.close()
   })
 })
 
@@ -286,11 +286,11 @@ describe('an identity key given by hand', () => {
   test('is stored by a rekey: it may stay or go, and no other is taken', async () => {
     const path = join(directory, 'by-hand.db')
     const first = await opened(path, OLD, BY_HAND)
-    first.store.close()
+    await first.store.close()
     await run(path, { identityKey: BY_HAND })
     for (const given of [undefined, BY_HAND]) {
       const { store, keys } = await opened(path, NEW, given)
-      store.close()
+      await store.close()
       expect(hex(keys.identity)).toBe(hex(BY_HAND))
     }
     expect(await faultOf(opened(path, NEW, THIRD))).toBeInstanceOf(KeyFault)

@@ -1,18 +1,19 @@
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { limiter } from '../../src/gate/limiter.ts'
-import { openStore } from '../../src/store/open.ts'
 import { limits } from '../../src/store/schema.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { freshDirectory } from '../kit/directory.ts'
-import { lockedBy } from '../kit/other-process.ts'
-import { problemOf } from '../kit/problem.ts'
+import { StoreFault } from '../../src/store/store.ts'
+import { openTest } from '../kit/database.ts'
+import { freshDirectory, untouched } from '../kit/directory.ts'
+import { faultOf, hex, identityOf, key, open } from '../kit/opening.ts'
+import { lockedBy, otherProcess } from '../kit/other-process.ts'
 
 const freshPath = () => join(freshDirectory(), 'sealgate.db')
-const openFresh = async (path: string) => (await openStore({ path, dataKey: undefined, identityKey: undefined })).store
+const openFresh = (path: string) => openTest(`sqlite:${path}`)
 
 /** Runs an act while it measures the longest time for which this event loop stood still, in milliseconds. */
 async function longestStall(act: () => Promise<unknown>): Promise<number> {
@@ -37,7 +38,7 @@ describe('while another process holds the write lock', () => {
     let stall = Number.POSITIVE_INFINITY
     // A busy machine stalls us too, but not every time.
     for (let attempt = 0; attempt < 3 && stall > 50; attempt++) {
-      const holder = await lockedBy(path)
+      const holder = await lockedBy(`sqlite:${path}`)
       Bun.gc(true)
       stall = await longestStall(async () => {
         const released = holder.letGoIn(200)
@@ -46,98 +47,44 @@ describe('while another process holds the write lock', () => {
         await released
       })
     }
-    store.close()
+    await store.close()
     expect(stall).toBeLessThan(50)
   })
 
   test('a statement whose error Drizzle wraps waits for it too', async () => {
     const path = freshPath()
     const store = await openFresh(path)
-    const holder = await lockedBy(path)
+    const holder = await lockedBy(`sqlite:${path}`)
     const gone = holder.letGoIn(100)
     await store.ask(() => store.db.run(sql`INSERT INTO limits (owner, full_at) VALUES ('j_ada', 7)`))
     await gone
-    store.close()
+    await store.close()
   })
 
   test('what only reads does not wait', async () => {
     const path = freshPath()
     const store = await openFresh(path)
-    const holder = await lockedBy(path)
+    const holder = await lockedBy(`sqlite:${path}`)
     await store.ask(() => store.db.run(sql`SELECT count(*) FROM limits`))
     await holder.letGoIn(0)
-    store.close()
+    await store.close()
   })
 
   test('a start waits for it', async () => {
     const path = freshPath()
-    ;(await openFresh(path)).close()
-    const holder = await lockedBy(path)
+    await (await openFresh(path)).close()
+    const holder = await lockedBy(`sqlite:${path}`)
     let isLocked = true
     const released = Bun.sleep(100).then(() => {
       isLocked = false
       return holder.letGoIn(0)
     })
-    const opened = openFresh(path).then(store => {
-      store.close()
+    const opened = openFresh(path).then(async store => {
+      await store.close()
       return { isLocked, isNew: store.isNew }
     })
     expect(await opened).toEqual({ isLocked: false, isNew: false })
     await released
-  })
-})
-
-describe('writes together', () => {
-  const insert = ({ db }: Awaited<ReturnType<typeof openFresh>>) => {
-    const values = { owner: sql`${sql.placeholder('owner')}`, fullAt: sql`7` }
-    return db.insert(limits).values(values).prepare()
-  }
-  const owners = (store: Awaited<ReturnType<typeof openFresh>>) =>
-    store.ask(() => store.db.select({ owner: limits.owner }).from(limits).all())
-  const write = (statement: ReturnType<typeof insert>, ...names: string[]) =>
-    names.map(owner => ({ statement, values: { owner } }))
-
-  test('are all done, or none', async () => {
-    const store = await openFresh(':memory:')
-    const statement = insert(store)
-    await store.atomically(write(statement, 'j_ada', 'j_bob'))
-    const problem = await problemOf(() => store.atomically(write(statement, 'j_eve', 'j_ada')))
-    expect(problem.code).toBe('database_unavailable')
-    expect(await owners(store)).toEqual([{ owner: 'j_ada' }, { owner: 'j_bob' }])
-    await store.atomically(write(statement, 'j_eve'))
-    expect(await owners(store)).toHaveLength(3)
-    store.close()
-  })
-
-  test('wait for a lock of another process', async () => {
-    const path = freshPath()
-    const store = await openFresh(path)
-    const holder = await lockedBy(path)
-    const gone = holder.letGoIn(100)
-    await store.atomically(write(insert(store), 'j_ada', 'j_bob'))
-    await gone
-    expect(await owners(store)).toHaveLength(2)
-    store.close()
-  })
-})
-
-describe('a statement', () => {
-  test('that fails is database_unavailable, and says nothing of SQL', async () => {
-    const store = await openFresh(':memory:')
-    const problem = await problemOf(() => store.ask(() => store.db.run(sql`SELECT hunter2 FROM nowhere`)))
-    store.close()
-    expect(problem.code).toBe('database_unavailable')
-    expect(problem.status).toBe(503)
-    expect(problem.headers['retry-after']).toBe('1')
-    expect(JSON.stringify(problem)).not.toMatch(/hunter2|nowhere|SELECT/)
-    expect(problem.cause).toBeInstanceOf(Error)
-  })
-
-  test('after the database was closed is database_unavailable too', async () => {
-    const store = await openFresh(':memory:')
-    store.close()
-    const problem = await problemOf(() => store.ask(() => store.db.run(sql`SELECT 1`)))
-    expect(problem.code).toBe('database_unavailable')
   })
 })
 
@@ -149,7 +96,7 @@ test('closing leaves alone what was put in the place of its files', async () => 
     writeFileSync(path + suffix, 'not of sealgate')
   }
   await Bun.sleep(150)
-  store.close()
+  await store.close()
   Bun.gc(true)
   for (const suffix of ['', '-wal', '-shm']) expect(readFileSync(path + suffix, 'utf8')).toBe('not of sealgate')
 })
@@ -160,28 +107,67 @@ describe('opening a database', () => {
     new Database(path).close()
     const store = await openSqlite(path)
     expect(store.isNew).toBe(true)
-    store.close()
+    await store.close()
     expect(await Bun.file(path).text()).toBe('')
-  })
-
-  test('migrates as often as it is asked, and changes nothing the second time', async () => {
-    const store = await openSqlite(':memory:')
-    await store.migrate()
-    await store.ask(() => store.db.run(sql`INSERT INTO limits (owner, full_at) VALUES ('j_ada', 7)`))
-    await store.migrate()
-    const rows = await store.ask(() => store.db.all(sql`SELECT owner, full_at FROM limits`))
-    store.close()
-    expect(rows).toEqual([{ owner: 'j_ada', full_at: 7 }])
   })
 })
 
-test("another application's database is refused and left as it is", async () => {
+describe('a database that may not be written to', () => {
+  const asNobody = async (path: string) =>
+    otherProcess('openAsNobody', `sqlite:${path}`, { DATA_KEY: hex(key(1)) }).stdout.text()
+
+  test.each([
+    ['in a directory that may not either', 0o555],
+    ['in a directory that may', 0o777],
+  ])('%s is one clear fault', async (_, mode) => {
+    const path = freshPath()
+    await identityOf(`sqlite:${path}`, { dataKey: key(1) })
+    chmodSync(path, 0o444)
+    chmodSync(join(path, '..'), mode)
+    const before = readFileSync(path, 'hex')
+    expect(await asNobody(path)).toStartWith(`StoreFault: The database ${path} cannot be used: `)
+    expect(readFileSync(path, 'hex')).toBe(before)
+    chmodSync(join(path, '..'), 0o755)
+  })
+
+  test('because its directory may not is one clear fault', async () => {
+    const path = freshPath()
+    chmodSync(join(path, '..'), 0o555)
+    expect(await asNobody(path)).toContain('StoreFault: ')
+    expect(existsSync(path)).toBe(false)
+    chmodSync(join(path, '..'), 0o755)
+  })
+})
+
+describe('a fault of the database', () => {
+  test('is its missing directory', async () => {
+    const path = join(freshDirectory(), 'none', 'sealgate.db')
+    const fault = await faultOf(open(`sqlite:${path}`))
+    expect(fault).toBeInstanceOf(StoreFault)
+    expect(fault.message).toContain('its directory is missing')
+    expect(existsSync(join(path, '..'))).toBe(false)
+  })
+
+  test.each([16, 4096, 100_000])('is a file of %d random bytes, which stays as it is', async length => {
+    const path = freshPath()
+    writeFileSync(path, crypto.getRandomValues(new Uint8Array(Math.min(length, 65_536))))
+    await untouched(path, async () => {
+      const fault = await faultOf(open(`sqlite:${path}`))
+      expect(fault).toBeInstanceOf(StoreFault)
+      expect(fault.message).toContain(path)
+    })
+  })
+})
+
+test('writes together wait for a lock of another process', async () => {
   const path = freshPath()
-  const theirs = new Database(path)
-  theirs.run('CREATE TABLE their_notes (text TEXT)')
-  theirs.close()
-  const before = await Bun.file(path).bytes()
-  const refused = await openFresh(path).then(undefined, error => error)
-  expect(refused.message).toContain('belongs to another application')
-  expect(await Bun.file(path).bytes()).toEqual(before)
+  const store = await openFresh(path)
+  const holder = await lockedBy(`sqlite:${path}`)
+  const gone = holder.letGoIn(100)
+  const values = { owner: sql`${sql.placeholder('owner')}`, fullAt: sql`7` }
+  const statement = store.db.insert(limits).values(values).prepare()
+  await store.atomically([{ statement, values: { owner: 'j_ada' } }])
+  await gone
+  expect(await store.ask(() => store.db.select({ owner: limits.owner }).from(limits).execute())).toHaveLength(1)
+  await store.close()
 })

@@ -33,7 +33,7 @@ export function report(store: Store) {
   return async (owner: string, { start, end }: Range) => {
     const from = Math.ceil(start / HOUR_MS)
     const to = Math.max(from, Math.floor(end / HOUR_MS))
-    const found: Row[] = await store.ask(() => hours.all({ owner, since: from, until: to }))
+    const found: Row[] = await store.ask(() => hours.execute({ owner, since: from, until: to }))
     const edges = [
       { start, end: Math.min(end, from * HOUR_MS) },
       { start: Math.max(to * HOUR_MS, Math.min(end, from * HOUR_MS)), end },
@@ -42,7 +42,7 @@ export function report(store: Store) {
       for (let at = edge.start; at < edge.end; at += SLICE_MS) {
         const day = Math.floor(at / DAY_MS)
         found.push(
-          ...(await store.ask(() => rows.all({ owner, day, since: at, until: Math.min(edge.end, at + SLICE_MS) }))),
+          ...(await store.ask(() => rows.execute({ owner, day, since: at, until: Math.min(edge.end, at + SLICE_MS) }))),
         )
         await turn()
       }

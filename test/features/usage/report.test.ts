@@ -1,23 +1,30 @@
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { array, assert, asyncProperty, constantFrom, integer, nat, record, tuple } from 'fast-check'
 import { report } from '../../../src/features/usage/report.ts'
-import { ledger } from '../../../src/gate/ledger.ts'
-import { openStore } from '../../../src/store/open.ts'
+import { type Ledger, ledger } from '../../../src/gate/ledger.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { openTest } from '../../kit/database.ts'
+import { engines } from '../../kit/engines.ts'
 import { entry } from '../../kit/entries.ts'
-
-const { store } = await openStore({ path: ':memory:', dataKey: undefined, identityKey: undefined })
-const book = ledger({ store, log: () => undefined, flushMs: 1_000_000 })
-const usageOf = report(store)
-afterAll(async () => {
-  await book.close()
-  store.close()
-})
 
 const HOUR = 3_600_000
 const MIDNIGHT = Date.UTC(2026, 10, 22)
 const pico = (count: number) => `0.${String(count).padStart(12, '0')}`
 
-describe('a report', () => {
+describe.each(engines)('a report on $name', ({ fresh, runs }) => {
+  let store: Store
+  let book: Ledger
+  let usageOf: ReturnType<typeof report>
+  beforeAll(async () => {
+    store = await openTest(await fresh())
+    book = ledger({ store, log: () => undefined, flushMs: 1_000_000 })
+    usageOf = report(store)
+  })
+  afterAll(async () => {
+    await book.close()
+    await store.close()
+  })
+
   test('of any range is the sum of exactly the rows in it', async () => {
     // Near the borders of hours and days, and minutes.
     const time = tuple(
@@ -53,7 +60,7 @@ describe('a report', () => {
           new Map([...models].map(([model, some]) => [model, tokens(some)])),
         )
       }),
-      { numRuns: 60 },
+      { numRuns: Math.min(60, runs) },
     )
   })
 

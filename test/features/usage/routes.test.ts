@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { clockAt } from '../../kit/clock.ts'
 import { countingUpstream } from '../../kit/counting.ts'
+import { engines } from '../../kit/engines.ts'
 import { type Kit, startGateway } from '../../kit/gateway.ts'
 
 /** After any day on which this runs; a token that lasts is good then. */
@@ -8,14 +9,8 @@ const NOON = Date.UTC(2049, 10, 22, 12)
 const LONG = ['inference', 1e9] as const
 const clock = clockAt(NOON)
 const upstream = countingUpstream()
+afterAll(upstream.stop)
 let kit: Kit
-beforeAll(async () => {
-  kit = await startGateway({ upstream: upstream.url, now: clock.now })
-})
-afterAll(async () => {
-  await kit.stop()
-  await upstream.stop()
-})
 
 interface Report {
   start: string
@@ -32,7 +27,12 @@ const models = async (subject: string) => {
   await (await fetch(`${kit.url}/v1/models`, { headers: await kit.bearer(subject, ...LONG) })).text()
 }
 
-describe('usage', () => {
+describe.each(engines)('usage on $name', ({ fresh }) => {
+  beforeAll(async () => {
+    kit = await startGateway({ upstream: upstream.url, now: clock.now, database: await fresh() })
+  })
+  afterAll(() => kit.stop())
+
   test('tells of the caller’s last request, which may have been this moment, and nobody else’s', async () => {
     await models('carol')
     await models('dave')

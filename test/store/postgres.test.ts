@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { SQL } from 'bun'
+import { sql } from 'drizzle-orm'
+import { limiter } from '../../src/gate/limiter.ts'
+import { KeyFault } from '../../src/store/keys.ts'
+import { limits } from '../../src/store/schema.ts'
+import { type Store, StoreFault } from '../../src/store/store.ts'
+import { clockAt } from '../kit/clock.ts'
+import { openTest, runOn } from '../kit/database.ts'
+import { postgres } from '../kit/engines.ts'
+import { faultOf, key, open } from '../kit/opening.ts'
+import { postgresServer, type Server } from '../kit/postgres.ts'
+import { outcome } from '../kit/problem.ts'
+import { eventually } from '../kit/stage.ts'
+
+const stores: Store[] = []
+afterEach(async () => {
+  for (const store of stores.splice(0)) await store.close()
+})
+
+async function start(url: string) {
+  const store = await openTest(url)
+  stores.push(store)
+  return { store, limit: limiter({ store, now: clockAt().now, rpm: 60, burst: 10 }) }
+}
+
+describe('a server that stops', () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await postgresServer()
+  }, 30_000)
+  afterAll(() => server.stop())
+
+  test('is a 503 at each request until it is back, and then nothing is lost', async () => {
+    const { store, limit } = await start(server.url)
+    await Promise.all(Array.from({ length: 20 }, (_, at) => limit.take(`j_${at}`)))
+    await server.stop()
+    const failed = await Promise.all(Array.from({ length: 20 }, () => outcome(() => limit.take('j_0'))))
+    expect(new Set(failed)).toEqual(new Set(['database_unavailable']))
+    expect(await store.isWritable()).toBe(false)
+    await server.start()
+    expect(await store.isWritable()).toBe(true)
+    const verdicts = await Promise.all(Array.from({ length: 20 }, (_, at) => limit.take(`j_${at}`)))
+    expect(verdicts.map(({ remaining }) => remaining)).toEqual(Array(20).fill(8))
+  })
+
+  test('in the middle of a statement ends it', async () => {
+    const { store, limit } = await start(server.url)
+    await limit.take('j_ada')
+    const slow = store.db.select({ slept: sql`CAST(pg_sleep(8) AS TEXT)` }).from(limits)
+    const waiting = outcome(() => store.ask(() => slow.execute()))
+    await eventually(async () => (await isSleeping(server.url)) > 0)
+    await server.stop()
+    expect(await waiting).toBe('database_unavailable')
+    await server.start()
+  })
+})
+
+describe('a start', () => {
+  const refused = async (change: (url: URL) => void) => {
+    const url = new URL(await postgres.fresh())
+    url.password = 'hunter2'
+    change(url)
+    const fault = await faultOf(open(url.href, { dataKey: key(1) }))
+    expect(fault).toBeInstanceOf(StoreFault)
+    expect(fault.message).not.toMatch(/hunter2|search_path|\n/)
+    return fault.message.replace(/:\d+\//, ':5432/')
+  }
+
+  test.each<[string, (url: URL) => void]>([
+    ['postgres cannot be used: nothing answers there. Check DATABASE_URL.', url => (url.port = '1')],
+    ['nowhere cannot be used: there is no such database. Check DATABASE_URL.', url => (url.pathname = '/nowhere')],
+    ['postgres cannot be used: the user may not sign in. Check DATABASE_URL.', url => (url.username = 'nobody')],
+    [
+      'postgres cannot be used: its search path names no schema to write to. Check DATABASE_URL.',
+      url => url.searchParams.set('search_path', 'nowhere'),
+    ],
+    [
+      'postgres cannot be used: it may not be written to. Check DATABASE_URL.',
+      url => url.searchParams.set('default_transaction_read_only', 'on'),
+    ],
+  ])('is refused in one line without the password: %s', async (said, change) => {
+    expect(await refused(change)).toBe(`The database postgres://127.0.0.1:5432/${said}`)
+  })
+
+  test('without a DATA_KEY is refused, and writes nothing', async () => {
+    const url = await postgres.fresh()
+    const fault = await faultOf(open(url))
+    expect(fault).toBeInstanceOf(KeyFault)
+    expect(fault.message).toContain('openssl rand -hex 32')
+    expect(await runOn(url, 'SELECT tablename FROM pg_tables WHERE schemaname = current_schema()')).toEqual([])
+  })
+})
+
+test('writes together that want each other’s rows are all done: what PostgreSQL undid is done again', async () => {
+  const url = await postgres.fresh()
+  const { store } = await start(url)
+  const more = store.db
+    .insert(limits)
+    .values({ owner: sql`${sql.placeholder('owner')}`, fullAt: sql`1` })
+    .onConflictDoUpdate({ target: limits.owner, set: { fullAt: sql`${limits.fullAt} + 1` } })
+    .prepare()
+  const writes = Array.from({ length: 20 }, (_, at) => ({ statement: more, values: { owner: `j_${at}` } }))
+  await Promise.all(Array.from({ length: 4 }, (_, at) => store.atomically(at % 2 ? writes : writes.toReversed())))
+  expect(await runOn(url, 'SELECT DISTINCT full_at FROM limits')).toEqual([{ full_at: 4 }])
+})
+
+async function isSleeping(url: string): Promise<number> {
+  const client = new SQL(url, { max: 1 })
+  const [row] = await client`SELECT count(*) AS count FROM pg_stat_activity WHERE wait_event = 'PgSleep'`
+  await client.close()
+  return Number(row.count)
+}
