@@ -50,6 +50,7 @@ export function readConfig<K extends Key = Key>(
   const config = Object.freeze(Object.fromEntries(values)) as Config
   if (!dev) judgeUpstream(config, reading)
   judgeKeySet(config, reading, dev)
+  judgeSessions(config, reading)
   if (dev) judgeDevMode(config, reading)
   if (!dev && keys.has('ISSUER') && keys.has('AUDIENCES')) judgeClaims(config, reading)
   if (reading.faults.length > 0) throw new ConfigFaults(reading.faults)
@@ -159,6 +160,11 @@ function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading, de
     const name = JWKS_URL ? 'JWKS_URL' : 'ISSUER'
     reading.warnings.push(`${name} is plain http: whoever sits on the way can sign in as anyone. Use https`)
   }
+}
+
+function judgeSessions({ SESSION_DAYS: idle, SESSION_MAX_DAYS: most }: Partial<Config>, { faults }: Reading): void {
+  if (idle !== undefined && most !== undefined && idle > most)
+    faults.push(`SESSION_DAYS: ${idle} is more than SESSION_MAX_DAYS, ${most}: lower it, or raise SESSION_MAX_DAYS`)
 }
 
 function judgeClaims({ ISSUER, AUDIENCES }: Partial<Config>, { warnings }: Reading): void {
