@@ -66,5 +66,9 @@ function tryIt(url: string, token: string | undefined, model: string): string {
     chat(false),
     chat(true),
     '',
+    'Or sign in as somebody, for a session: users, settings and API keys are theirs.',
+    '',
+    `curl -s -w '\\n' ${url}/v1/auth/mock-login -d '{"email":"ada@example.com"}'`,
+    '',
   ].join('\n')
 }

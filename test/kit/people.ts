@@ -1,4 +1,4 @@
-import { signIn } from '../../src/features/auth/sign-in.ts'
+import { type Profile, signIn } from '../../src/features/auth/sign-in.ts'
 import { apiKeys } from '../../src/gate/api-keys.ts'
 import { sessions } from '../../src/gate/sessions.ts'
 import { fields } from '../../src/store/fields.ts'
@@ -29,7 +29,8 @@ export async function people({ processes = 1, days = { idle: 30, most: 90 } } = 
       ...own,
       /** Statements this process has run so far. */
       asked: () => counted.asked,
-      signIn: (email = 'ada@example.com') => begin({ email, name: null, avatarUrl: null }),
+      signIn: (who: string | Profile = 'ada@example.com') =>
+        begin(typeof who === 'string' ? { email: who, name: null, avatarUrl: null } : who),
     }
   })
   return { clock, store, keys, each, one: each[0]!, other: each[1]! }
