@@ -98,6 +98,8 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     keys,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
+    sessionDays: { idle: 30, most: 90 },
+    mockLogin: false,
     ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,

@@ -1,10 +1,16 @@
 import { Elysia } from 'elysia'
+import { mockLogin } from './features/auth/mock-login.ts'
+import { auth } from './features/auth/routes.ts'
+import { signIn } from './features/auth/sign-in.ts'
 import { cacheSecret } from './features/cache-secret.ts'
 import { docs } from './features/docs.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { usage } from './features/usage/routes.ts'
+import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
+import { apiKeys } from './gate/api-keys.ts'
+import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
 import type { KeySet } from './gate/keyset.ts'
@@ -13,6 +19,7 @@ import { limited } from './gate/limited.ts'
 import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { type SessionDays, sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
@@ -21,6 +28,7 @@ import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import type { Log } from './protocol/log.ts'
 import type { Expected } from './protocol/token.ts'
+import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
@@ -30,6 +38,7 @@ import { cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { kept } from './upstream/kept.ts'
+import { ownBody } from './upstream/own-body.ts'
 import { replays } from './upstream/replays.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import type { Transport } from './upstream/transport.ts'
@@ -52,6 +61,10 @@ export interface Parts {
   keySet: KeySet
   /** What a token must be meant for. */
   expected: Expected
+  /** How long sessions last. */
+  sessionDays: SessionDays
+  /** Whether anyone on this machine may sign in as anybody. */
+  mockLogin: boolean
   /** Absent when the limit is off. */
   limiter: Limiter | undefined
   /** Absent when callers may have any number of requests open. */
@@ -89,41 +102,33 @@ export interface Parts {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, backend, call, ledger } = parts
+  const { version, now, store, keys, keySet, expected, backend, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
+  const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const people = { sessions: sessions({ ...parts, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
-  const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
-  const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
-  const forward = forwardTo({
-    ...parts,
-    enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
-    replays: replays(now),
-    cooldown: cooldown(now),
-    cacheSecrets: cacheSecrets({ ...parts, cacheKey: keys.cache }),
-    identityKey: keys.identity,
-    userAgent: `sealgate/${version}`,
-    onUnprocessable: () => {
-      hpkeKeys.drop()
-      bundles.drop()
-    },
-  })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
 
   const gates = {
-    access: access({ tokens: verify, exchangeOf }),
+    access: access({ callers: callers({ ...people, tokens: verify }), exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
   }
 
+  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
+  const accounts = users(ours)
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [backend.name], needs }))
-    .use(inference({ ...gates, forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }))
+    .use(inference({ ...gates, ...wayOut(parts) }))
     .use(cacheSecret({ ...gates, cacheKey: keys.cache }))
     .use(usage({ ...gates, store, ledger, now }))
+    .use(auth(ours))
+    .use(accounts.plugin)
 
+  if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
   // One spelling a path: no loose trailing slash; and no host short enough to shift the path Elysia routes by.
@@ -147,8 +152,28 @@ export function gateway(parts: Parts) {
   })
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
-    await addresses.sweep()
-    await parts.slots?.sweep()
+    for (const swept of [addresses, parts.slots, people.sessions, accounts]) await swept?.sweep()
   }
   return { fetch, sweep, routes: rooms.routes }
+}
+
+/** What goes up, and what is asked there on everybody's behalf. */
+function wayOut(parts: Parts) {
+  const { version, now, keys, backend, call } = parts
+  const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
+  const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
+  const forward = forwardTo({
+    ...parts,
+    enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
+    replays: replays(now),
+    cooldown: cooldown(now),
+    cacheSecrets: cacheSecrets({ ...parts, cacheKey: keys.cache }),
+    identityKey: keys.identity,
+    userAgent: `sealgate/${version}`,
+    onUnprocessable: () => {
+      hpkeKeys.drop()
+      bundles.drop()
+    },
+  })
+  return { forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }
 }

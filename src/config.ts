@@ -51,6 +51,7 @@ export function readConfig<K extends Key = Key>(
   if (!dev) judgeUpstream(config, reading)
   judgeKeySet(config, reading, dev)
   judgeDatabase(config, reading, keys)
+  judgeSessions(config, reading)
   if (dev) judgeDevMode(config, reading)
   if (!dev && keys.has('ISSUER') && keys.has('AUDIENCES')) judgeClaims(config, reading)
   if (reading.faults.length > 0) throw new ConfigFaults(reading.faults)
@@ -170,6 +171,11 @@ function judgeDatabase({ DATABASE_URL = '' }: Partial<Config>, reading: Reading,
   if (reading.flags.has('DATABASE_URL') && new URL(DATABASE_URL).password) {
     reading.warnings.push('--database-url shows a password to whoever lists processes: use DATABASE_URL')
   }
+}
+
+function judgeSessions({ SESSION_DAYS: idle, SESSION_MAX_DAYS: most }: Partial<Config>, { faults }: Reading): void {
+  if (idle !== undefined && most !== undefined && idle > most)
+    faults.push(`SESSION_DAYS: ${idle} is more than SESSION_MAX_DAYS, ${most}: lower it, or raise SESSION_MAX_DAYS`)
 }
 
 function judgeClaims({ ISSUER, AUDIENCES }: Partial<Config>, { warnings }: Reading): void {

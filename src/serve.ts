@@ -75,6 +75,8 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keys,
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
+    sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
+    mockLogin: config.DEV_MODE,
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
     maxInFlight: config.MAX_IN_FLIGHT,
@@ -99,20 +101,22 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
-  const sweeping = setInterval(() => {
-    sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
-  }, SWEEP_MS)
-  const renewing = setInterval(() => open?.renew(), RENEW_MS)
+  const beats = [sweepEach(SWEEP_MS, sweep, log), setInterval(() => open?.renew(), RENEW_MS)]
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
-  clearInterval(sweeping)
-  clearInterval(renewing)
+  for (const beat of beats) clearInterval(beat)
   signingKeys.stop()
   await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
   log('info', 'stopped')
+}
+
+function sweepEach(ms: number, sweep: () => Promise<void>, log: Log) {
+  return setInterval(() => {
+    sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
+  }, ms)
 }
 
 function listen({ HOST, PORT }: Config, fetch: (request: Request, server: Server) => Promise<Response>): Server {

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { ConfigFaults, readConfig } from '../src/config.ts'
 import { defaultText, fileOf, flagOf, rows, settings } from '../src/settings.ts'
 
 test('every row says once what it means to leave it out, and every default is understood', () => {
@@ -32,4 +33,22 @@ test('what holds by default is said in a few words', () => {
     'any issuer',
     'required outside dev mode (or <ISSUER>)',
   ])
+})
+
+test('a session that may last longer unused than at all is a fault, whichever of the two was given', () => {
+  const only = ['SESSION_DAYS', 'SESSION_MAX_DAYS'] as const
+  const read = (env: Record<string, string>) => {
+    try {
+      return readConfig({ env, argv: [], readFile: () => '', only }).config
+    } catch (error) {
+      if (error instanceof ConfigFaults) return error.faults
+      throw error
+    }
+  }
+  const fault = (idle: number, most: number) => [
+    `SESSION_DAYS: ${idle} is more than SESSION_MAX_DAYS, ${most}: lower it, or raise SESSION_MAX_DAYS`,
+  ]
+  expect(read({ SESSION_DAYS: '91' })).toEqual(fault(91, 90))
+  expect(read({ SESSION_MAX_DAYS: '29' })).toEqual(fault(30, 29))
+  expect(read({ SESSION_DAYS: '90' })).toEqual({ SESSION_DAYS: 90, SESSION_MAX_DAYS: 90 })
 })

@@ -14,12 +14,14 @@ const PUBLIC = [
   'GET /docs/swagger-ui.css',
   'GET /health',
   'GET /readyz',
+  // In dev mode, for this machine alone.
+  'POST /v1/auth/mock-login',
 ]
 
 const upstream = countingUpstream()
 let kit: Kit
 beforeAll(async () => {
-  kit = await startGateway({ upstream: upstream.url, rpm: 60 })
+  kit = await startGateway({ upstream: upstream.url, rpm: 60, mockLogin: true })
 })
 afterAll(async () => {
   await kit.stop()
@@ -33,6 +35,16 @@ const named = () => kit.routes.map(({ method, path }) => `${method} ${path}`)
 describe('the surface', () => {
   test('has every route of the written list', () => {
     expect(named()).toEqual(expect.arrayContaining(PUBLIC))
+  })
+
+  test('has no sign-in by mere word outside dev mode', async () => {
+    const real = await startGateway({ upstream: upstream.url })
+    expect(real.routes.map(({ path }) => path)).not.toContain('/v1/auth/mock-login')
+    const body = JSON.stringify({ email: 'ada@example.com' })
+    const answer = await fetch(`${real.url}/v1/auth/mock-login`, { method: 'POST', body })
+    const nowhere = await fetch(`${real.url}/v1/auth/nowhere`, { method: 'POST', body })
+    expect([answer.status, await answer.text()]).toEqual([404, await nowhere.text()])
+    await real.stop()
   })
 
   test('has the inference routes', () => {

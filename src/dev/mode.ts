@@ -59,6 +59,10 @@ function tryIt(url: string, token: string | undefined, model: string): string {
     return `curl -sN -w '\\n' ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`
   }
   return [
+    'Paste this for a session of a user, who has settings and API keys:',
+    '',
+    `curl -s -w '\\n' ${url}/v1/auth/mock-login -d '{"email":"ada@example.com"}'`,
+    '',
     'Paste these: a token for a day; then models, chat, and chat as a stream.',
     '',
     `export TOKEN=${token}`,

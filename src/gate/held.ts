@@ -48,8 +48,7 @@ export function held(now: () => number) {
     reuse: ({ idle }: Caller): Lease | undefined => {
       const last = idle.at(-1)
       if (!last || !has(last) || last.expiresAt <= now()) return undefined
-      resting.delete(last)
-      return idle.pop()
+      return resting.delete(last) ? idle.pop() : undefined
     },
     keep: ({ leased }: Caller, lease: Lease) => leased.set(lease.number, lease),
     /** Lays a slot by for the caller's next request; not if it is lost. */
@@ -63,10 +62,9 @@ export function held(now: () => number) {
     /** Takes out what was idle at the last call already. */
     aged: (): Lease[] => {
       const found: Lease[] = []
-      for (const [lease, since] of resting) {
+      for (const [lease, since] of resting)
         if (since === 'new') resting.set(lease, 'aged')
         else found.push(lease)
-      }
       for (const lease of found) {
         resting.delete(lease)
         const idle = callers.get(lease.owner)?.idle

@@ -31,10 +31,8 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
 
   function open(request: Request, connections: Connections | undefined): Exchange {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
-    exchange.address = () => {
-      const peer = connections?.requestIP(request)?.address
-      return peer ? clientAddress(peer, request.headers.get('x-forwarded-for'), isProxy) : 'unknown'
-    }
+    exchange.peer = () => connections?.requestIP(request)?.address ?? 'unknown'
+    exchange.address = () => clientAddress(exchange.peer(), request.headers.get('x-forwarded-for'), isProxy)
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
       release(request, connections)

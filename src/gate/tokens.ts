@@ -1,8 +1,8 @@
 import { ownerOf, type Principal } from '../protocol/principal.ts'
-import { bearerToken, type Expected, parseJws, readClaims, tokenProblem } from '../protocol/token.ts'
+import { type Expected, parseJws, readClaims, tokenProblem } from '../protocol/token.ts'
 import type { KeySet } from './keyset.ts'
+import { memory } from './memory.ts'
 
-const REMEMBERED = 10_000
 const REMEMBERED_MS = 300_000
 
 interface Deps {
@@ -12,15 +12,15 @@ interface Deps {
   now: () => number
 }
 
-/** Tells whose token an `Authorization` header carries; at once if it was verified a moment ago. */
-export type Tokens = (authorization: string | null) => Principal | Promise<Principal>
+/** Tells whose JWT this is; at once if it was verified a moment ago. */
+export type Tokens = (token: string) => Principal | Promise<Principal>
 
 /**
  * The verifier of JWTs. A verified token is remembered by its SHA-256 until it expires, for five minutes at most, or
  * until the key set changes or is too old: the signature is the dearest step of a request (about 100 µs).
  */
 export function tokens({ keys, identityKey, expected, now }: Deps): Tokens {
-  const remembered = new Map<string, { principal: Principal; until: number }>()
+  const remembered = memory<Principal>(now)
   let generation = keys.generation
 
   async function verify(token: string, digest: string): Promise<Principal> {
@@ -34,29 +34,20 @@ export function tokens({ keys, identityKey, expected, now }: Deps): Tokens {
     const owner = ownerOf(identityKey, claims.issuer, claims.subject)
     const principal: Principal = { kind: 'jwt', owner, scopes, client }
     if (keys.generation === judgedUnder)
-      remember(digest, principal, Math.min(claims.expires * 1000, now() + REMEMBERED_MS))
+      remembered.set(digest, principal, Math.min(claims.expires * 1000, now() + REMEMBERED_MS))
     return principal
   }
 
-  function remember(digest: string, principal: Principal, until: number): void {
-    if (remembered.size >= REMEMBERED) {
-      const oldest = remembered.keys().next()
-      if (!oldest.done) remembered.delete(oldest.value)
-    }
-    remembered.set(digest, { principal, until })
-  }
-
-  return authorization => {
-    const token = bearerToken(authorization)
+  return token => {
     const digest = Bun.SHA256.hash(token, 'base64')
     if (generation !== keys.generation) {
-      remembered.clear()
+      remembered.forget()
       generation = keys.generation
     }
     const known = remembered.get(digest)
     // A key set that is too old vouches for nothing, and so neither does the memory of what it vouched for.
-    if (known && now() < known.until && keys.isReady()) return known.principal
-    remembered.delete(digest)
+    if (known && keys.isReady()) return known
+    remembered.drop(digest)
     return verify(token, digest)
   }
 }

@@ -46,6 +46,8 @@ export class Exchange {
   slot: Slot | undefined
   /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
   address: () => string = () => 'unknown'
+  /** The socket's own other end, whatever a proxy says; `unknown` without a connection. */
+  peer: () => string = () => 'unknown'
   /** What went wrong, if anything, where the status alone does not say it. */
   code: ProblemCode | undefined
   /** The error behind a refusal, for the log to name. */

@@ -5,6 +5,11 @@ export type RequestId = string & { readonly [requestId]: true }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** A UUID as it is written here, in small letters; `undefined` for whatever is none. */
+export function uuidFrom(text: string): string | undefined {
+  return UUID.test(text) ? text.toLowerCase() : undefined
+}
+
 /** The caller's own request id if it is a UUID (RFC 9562, any version), else a new one. */
 export function requestIdFrom(inbound: string | null): RequestId {
   return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId

@@ -17,6 +17,8 @@ export type Event =
   | 'slots_failed'
   | 'ledger_failed'
   | 'refund_failed'
+  | 'credentials_failed'
+  | 'deletion_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

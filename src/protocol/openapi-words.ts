@@ -10,12 +10,19 @@ const inQuery = (name: string, description: string) => {
   return { name, in: 'query', required: false, description, schema: { type: 'string' } }
 }
 
-/** How callers sign in. */
-export const BEARER = {
-  type: 'http',
-  scheme: 'bearer',
-  bearerFormat: 'JWT',
-  description: "A token (ES256) of the operator's sign-in service, with the scope `inference`.",
+const inPath = (name: string, description: string) => {
+  return { name, in: 'path', required: true, description, schema: { type: 'string', format: 'uuid' } }
+}
+
+/** How callers show who they are. */
+export const SECURITY = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      "A JWT (ES256) of the operator's sign-in service with the scope `inference`; or a session token or an API key of this gateway's own.",
+  },
+  session: { type: 'http', scheme: 'bearer', description: 'A session token, `sess_` and 32 hex digits.' },
 }
 
 /** Request headers that several operations take, and parameters of their queries. */
@@ -37,6 +44,8 @@ export const PARAMETERS = {
   Seal: inHeader('X-Tinfoil-Seal', 'Passed on as it is.'),
   Start: inQuery('start', 'Its first moment: a date (UTC midnight), or a date-time of RFC 3339. 30 days before `end`.'),
   End: inQuery('end', 'The first moment after it, written alike. Now.'),
+  SessionId: inPath('id', 'The id of a session.'),
+  KeyId: inPath('id', 'The id of an API key.'),
 } as const
 
 /** Answer headers. */

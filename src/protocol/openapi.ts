@@ -1,4 +1,4 @@
-import { ALWAYS, BEARER, BROUGHT, HEADERS, type HeaderName, PARAMETERS } from './openapi-words.ts'
+import { ALWAYS, BROUGHT, HEADERS, type HeaderName, PARAMETERS, SECURITY } from './openapi-words.ts'
 import { type ProblemCode, statusOf, typeOf } from './problem.ts'
 
 // OpenAPI 3.0.3, as much of it as is written here. Each route line and each macro says its own part as Elysia's
@@ -69,6 +69,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     servers: [{ url: '/', description: 'This gateway.' }],
     tags: [
       { name: 'inference', description: 'What an enclave answers.' },
+      { name: 'accounts', description: 'Who is signed in, and what is theirs.' },
       { name: 'usage', description: 'What a caller used.' },
       { name: 'trust', description: 'What a client asks before it seals.' },
       { name: 'operation', description: 'Whether it lives, and can serve.' },
@@ -76,7 +77,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     ],
     paths,
     components: {
-      securitySchemes: { bearer: BEARER },
+      securitySchemes: SECURITY,
       parameters: PARAMETERS,
       headers: HEADERS,
     },

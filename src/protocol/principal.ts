@@ -17,6 +17,9 @@ export interface Principal {
   readonly account?: { readonly user: string; readonly credential: string }
 }
 
+/** What a session or an API key may do. */
+export const ACCOUNT_SCOPES: ReadonlySet<string> = new Set<Scope>(['inference'])
+
 /** The owner of all that belongs to a user. */
 export function userOwnerOf(userId: string): string {
   return `u_${userId.replaceAll('-', '')}`

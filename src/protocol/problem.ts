@@ -29,6 +29,7 @@ const PROBLEMS = {
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   request_stalled: { status: 408, type: 'invalid_request_error' },
   replayed_request: { status: 409, type: 'invalid_request_error' },
+  too_many_keys: { status: 409, type: 'invalid_request_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
   token_limit_exceeded: { status: 429, type: 'rate_limit_error' },

@@ -44,11 +44,15 @@ export function tokenProblem(code: ProblemCode, message: string, cause?: unknown
  * scheme carries no token.
  */
 export function bearerToken(authorization: string | null): string {
-  if (!authorization || !/\bbearer\b/i.test(authorization))
-    throw tokenProblem('token_missing', 'No token: send an "Authorization: Bearer <JWT>" header.')
+  if (!authorization) throw tokenProblem('token_missing', 'No token: send an "Authorization: Bearer <token>" header.')
+  if (!/\bbearer\b/i.test(authorization))
+    throw tokenProblem(
+      'token_missing',
+      'No bearer token: the Authorization header is of another scheme, send "Bearer".',
+    )
   const match = /^bearer +([^ ,]+)$/i.exec(authorization)
   if (match?.[1] === undefined)
-    throw tokenProblem('token_malformed', 'Malformed Authorization header: exactly one "Bearer <JWT>" is expected.')
+    throw tokenProblem('token_malformed', 'Malformed Authorization header: exactly one "Bearer <token>" is expected.')
   return match[1]
 }
 

@@ -16,6 +16,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   [
     'CREATE TABLE users (id TEXT PRIMARY KEY NOT NULL, email TEXT NOT NULL, email_hash TEXT NOT NULL UNIQUE, name TEXT, avatar_url TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, deleted_at BIGINT)',
+    'CREATE INDEX users_deleted ON users (deleted_at) WHERE deleted_at IS NOT NULL',
     'CREATE TABLE user_settings (user_id TEXT PRIMARY KEY NOT NULL, content TEXT NOT NULL, updated_at BIGINT NOT NULL)',
     'CREATE TABLE sessions (id TEXT PRIMARY KEY NOT NULL, user_id TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL, renewed_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)',
     'CREATE INDEX sessions_of_user ON sessions (user_id)',

@@ -1,6 +1,13 @@
-import type { IncomingMessage } from 'node:http'
 import type { BodyEnd, Ending } from '../protocol/exchange.ts'
 import { Problem } from '../protocol/problem.ts'
+
+/** Where a body comes from. */
+interface Source extends AsyncIterable<Buffer> {
+  /** Whether its end was one, and not a break. */
+  readonly complete: boolean
+  /** Gives it up. */
+  destroy(): unknown
+}
 
 interface Watch {
   now: () => number
@@ -18,7 +25,7 @@ interface Watch {
  * upstream's work.
  */
 // A generator, and not a ReadableStream with a queue of its own: that one costs 35 µs of CPU more per answer.
-export function tapped(source: IncomingMessage, { now, signal, seen, ended }: Watch): AsyncGenerator<Uint8Array> {
+export function tapped(source: Source, { now, signal, seen, ended }: Watch): AsyncGenerator<Uint8Array> {
   let bytes = 0
   let firstByteAt: number | undefined
   let ending: Ending = 'cancelled'

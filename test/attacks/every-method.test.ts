@@ -3,7 +3,7 @@ import { INFERENCE } from '../../src/protocol/routes.ts'
 import { HOST, hurl, target } from '../kit/attack.ts'
 import { eventually } from '../kit/stage.ts'
 
-const at = await target()
+const at = await target({ mockLogin: true })
 await eventually(() => at.kit.lines.some(line => line.includes('keys_loaded')))
 afterAll(() => at.stop())
 
@@ -22,9 +22,26 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/models': ['GET', 'HEAD'],
   '/v1/cache-secret': ['GET', 'HEAD'],
   '/v1/usage': ['GET', 'HEAD'],
+  '/v1/auth/logout': ['POST'],
+  '/v1/auth/mock-login': ['POST'],
+  '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
+  '/v1/users/me/settings': ['GET', 'HEAD', 'PATCH', 'POST'],
+  '/v1/users/me/export': ['GET', 'HEAD'],
+  '/v1/users/me/sessions': ['DELETE', 'GET', 'HEAD'],
+  '/v1/users/me/sessions/:id': ['DELETE'],
+  '/v1/users/me/keys': ['GET', 'HEAD', 'POST'],
+  '/v1/users/me/keys/:id': ['DELETE'],
   ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
+
+/** What a request by no method but an allowed one gets, with a JWT or without. */
+function statusOf(path: string, signed: boolean): number {
+  // The host is not a name of this machine.
+  if (path === '/v1/auth/mock-login') return 404
+  if (path.startsWith('/v1/') && !signed) return 401
+  return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
+}
 
 const framed = (method: string) => (method === 'POST' ? 'Content-Length: 2\r\n\r\n{}' : '\r\n')
 
@@ -50,8 +67,7 @@ describe.each(Object.entries(ALLOWED))('%s', (path, allowed) => {
   test.each(METHODS)('answers %s', async method => {
     for (const signed of ['', at.signed]) {
       const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${signed}${framed(method)}`)
-      const locked = path.startsWith('/v1/') && signed === ''
-      const status = !allowed.includes(method) ? 405 : locked ? 401 : 200
+      const status = allowed.includes(method) ? statusOf(path, signed !== '') : 405
       expect(statuses).toEqual([status])
       expectOurs(text, method, status)
       const allow = /\r\nallow: (.*)\r\n/i.exec(text)?.[1]

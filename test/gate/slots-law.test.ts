@@ -16,14 +16,8 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const used: { open: Slots; slot: Slot }[] = []
     const waiting = new Set<Promise<void>>()
     let most = 0
-    let random = 42
-    const below = (bound: number) => {
-      random = (random * 1_103_515_245 + 12_345) % 2 ** 31
-      return Math.floor((random / 2 ** 31) * bound)
-    }
-    for (let step = 0; step < 1000; step++) {
-      const open = parts[below(2)]?.open
-      const owner = owners[below(2)] ?? ''
+    const below = seeded()
+    const act = (open: Slots | undefined, owner: string): void => {
       if (open && below(2)) {
         const asked = Promise.resolve(open.acquire(owner)).then(slot => {
           if (slot) used.push({ open, slot })
@@ -36,6 +30,9 @@ describe.each(engines)('on $name', ({ fresh }) => {
         const [ended] = used.splice(below(used.length), 1)
         ended?.open.release(ended.slot)
       }
+    }
+    for (let step = 0; step < 1000; step++) {
+      act(parts[below(2)]?.open, owners[below(2)] ?? '')
       if (below(10) === 0) await parts[below(2)]?.open.renew()
       clock.pass(below(20))
       await Bun.sleep(below(50) === 0 ? 5 : 0)
@@ -44,10 +41,22 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect(most).toBe(limit)
     for (const { open, slot } of used) open.release(slot)
     await gone(parts[0]?.rows ?? (async () => -1))
-    for (const { open, rows } of parts) {
-      const all = await Promise.all([take(open), take(open), take(open)])
-      for (const slot of all) open.release(slot)
-      await gone(rows)
-    }
+    for (const part of parts) await wholly(part)
   })
 })
+
+/** Takes and gives back all that there is. */
+async function wholly({ open, rows }: { open: Slots; rows: () => Promise<number> }): Promise<void> {
+  const all = await Promise.all([take(open), take(open), take(open)])
+  for (const slot of all) open.release(slot)
+  await gone(rows)
+}
+
+/** The same numbers below a bound in each run. */
+function seeded(): (bound: number) => number {
+  let random = 42
+  return bound => {
+    random = (random * 1_103_515_245 + 12_345) % 2 ** 31
+    return Math.floor((random / 2 ** 31) * bound)
+  }
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { KeySet } from '../../src/gate/keyset.ts'
 import { tokens } from '../../src/gate/tokens.ts'
 import { ownerOf } from '../../src/protocol/principal.ts'
-import { tokenProblem } from '../../src/protocol/token.ts'
+import { bearerToken, tokenProblem } from '../../src/protocol/token.ts'
 import { type Clock, clockAt } from '../kit/clock.ts'
 import { signer } from '../kit/jwt.ts'
 import { outcome, problemOf } from '../kit/problem.ts'
@@ -34,7 +34,8 @@ function counted(): Counted {
 
 function start(clock: Clock = clockAt()) {
   const keys = counted()
-  const verify = tokens({ keys, identityKey, expected, now: clock.now })
+  const verifyToken = tokens({ keys, identityKey, expected, now: clock.now })
+  const verify = (header: string | null) => verifyToken(bearerToken(header))
   const claims = (more: object = {}) => ({
     iss: 'https://issuer.example',
     aud: 'mine',

@@ -79,6 +79,21 @@ test('a front end reads in its own words why it was refused', async () => {
   expect(Number(limited[0].headers.get('retry-after'))).toBe(1)
 })
 
+test('a program chats with an API key that its user made, until it is revoked', async () => {
+  const { authorization } = await gateway.signIn()
+  const keys = `${gateway.url}/v1/users/me/keys`
+  const headers = { authorization }
+  const made = await fetch(keys, { method: 'POST', headers, body: JSON.stringify({ name: 'my program' }) })
+  const { id, key } = (await made.json()) as { id: string; key: string }
+  const openai = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: key, maxRetries: 0 })
+  const completion = await openai.chat.completions.create({ model: 'any', messages })
+  expect(completion.choices[0]?.message.content).toEndWith('You said: Good morning')
+  await fetch(`${keys}/${id}`, { method: 'DELETE', headers })
+  const refused = await openai.models.list().then(undefined, error => error)
+  expect(refused).toBeInstanceOf(OpenAI.AuthenticationError)
+  expect(refused.code).toBe('key_not_found')
+})
+
 test('a front end that retries is told when, and succeeds then', async () => {
   const { authorization } = await gateway.bearer('patient')
   const openai = new OpenAI({

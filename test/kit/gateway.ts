@@ -1,11 +1,14 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import { signIn } from '../../src/features/auth/sign-in.ts'
 import { keySet } from '../../src/gate/keyset.ts'
 import { type Ledger, ledger } from '../../src/gate/ledger.ts'
 import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
+import { type SessionDays, sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
 import { Secret } from '../../src/protocol/secret.ts'
+import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import { tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut } from '../../src/upstream/call.ts'
@@ -58,6 +61,10 @@ export interface KitOptions {
   call?: Call
   /** The longest body that is read; 32 MiB unless told. */
   maxJsonBytes?: number
+  /** How long sessions last; 30 days idle and 90 at most unless told. */
+  sessionDays?: SessionDays
+  /** Whether anyone may sign in as anybody over loopback; nobody may unless told. */
+  mockLogin?: boolean
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -67,13 +74,15 @@ export interface Kit {
   readonly issuer: DevIssuer
   /** Every line logged so far. */
   readonly lines: string[]
-  readonly fetch: (request: Request) => Promise<Response>
+  readonly fetch: ReturnType<typeof gateway>['fetch']
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
   readonly ledger: Ledger
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
+  /** An `Authorization` header for a session of the user with that address, and who that is. */
+  signIn(email?: string): Promise<{ authorization: string; user: string; session: string }>
   stop(): Promise<void>
 }
 
@@ -96,6 +105,8 @@ const DEFAULTS = {
   origins: [],
   proxies: [],
   docs: true,
+  sessionDays: { idle: 30, most: 90 },
+  mockLogin: false,
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
@@ -128,6 +139,10 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     stallMs: allPatience.bodyMs,
     send: options.send ?? transport(allPatience),
   })
+  const begun = signIn({
+    ...{ store, now, fields: fields(keys.fields), lookupKey: keys.lookup },
+    sessions: sessions({ store, now, log, days: options.sessionDays }),
+  })
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
@@ -148,6 +163,10 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
       return { authorization: `Bearer ${token}` }
+    },
+    signIn: async (email = 'ada@example.com') => {
+      const { user, session } = await begun({ email, name: null, avatarUrl: null })
+      return { authorization: `Bearer ${session.token}`, user, session: session.id }
     },
     stop: async () => {
       set.stop()

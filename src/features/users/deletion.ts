@@ -1,0 +1,127 @@
+import { and, eq, gt, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import type { ApiKeys } from '../../gate/api-keys.ts'
+import type { Ledger } from '../../gate/ledger.ts'
+import type { Sessions } from '../../gate/sessions.ts'
+import { nextTurn } from '../../protocol/json.ts'
+import { faultOf, type Log } from '../../protocol/log.ts'
+import { HOUR_MS } from '../../protocol/metering.ts'
+import { userOwnerOf } from '../../protocol/principal.ts'
+import { type Fields, lookupHash } from '../../store/fields.ts'
+import {
+  ledger as entries,
+  apiKeys as keyRows,
+  limits,
+  sessions as sessionRows,
+  slots,
+  usageHours,
+  userSettings,
+  users,
+} from '../../store/schema.ts'
+import type { Store } from '../../store/store.ts'
+
+interface Deps {
+  store: Store
+  fields: Fields
+  /** The key of the role `lookup`. */
+  lookupKey: Uint8Array
+  sessions: Sessions
+  apiKeys: ApiKeys
+  ledger: Ledger
+  now: () => number
+  log: Log
+}
+
+/** Deletes users, and all that is theirs. */
+export interface Deletion {
+  /**
+   * Deletes a user: when it resolves, their sessions and keys are dead, and their address may sign in as somebody new.
+   * The rest goes after that, off the caller's path.
+   * @throws Problem `database_unavailable`
+   */
+  start(user: string): Promise<void>
+  /** Goes on with those that were not finished, by whichever process. */
+  sweep(): Promise<void>
+}
+
+// A turn of the event loop: 1 ms.
+const PAGE_ROWS = 200
+// A row that names nobody stays for so long: what was in flight is booked when it ends, and that goes too.
+const LINGER_MS = HOUR_MS
+const MOST_AT_ONCE = 100
+
+/** What marks a user, ends what they have, and takes it away in batches. */
+export function deletion(deps: Deps): Deletion {
+  const { store, fields, lookupKey, sessions, apiKeys, ledger, now, log } = deps
+  const { mark, settle, endSessions, endKeys, forgetSettings, batches, marked } = prepare(store)
+
+  async function purge(user: string): Promise<void> {
+    await ledger.flush()
+    for (const one of [endSessions, endKeys, forgetSettings]) await store.ask(() => one.execute({ user }))
+    const owner = userOwnerOf(user)
+    for (const batch of batches)
+      while ((await store.ask(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
+    await store.ask(() => settle.execute({ user, before: now() - LINGER_MS }))
+  }
+
+  return {
+    start: async user => {
+      // Sealed and hashed as an address is, so that whoever changes keys meets nothing odd; no address looks like it.
+      const email = fields.seal({ table: 'users', column: 'email', row: user }, user)
+      const values = { user, email, emailHash: lookupHash(lookupKey, 'email', user), at: now() }
+      try {
+        await store.atomically([mark, endSessions, endKeys, forgetSettings].map(statement => ({ statement, values })))
+      } finally {
+        sessions.forget(user)
+        apiKeys.forget(user)
+      }
+      purge(user).catch(error => log('warn', 'deletion_failed', { fault: faultOf(error) }))
+    },
+    sweep: async () => {
+      for (const { id } of await store.ask(() => marked.execute())) await purge(id)
+    },
+  }
+}
+
+const value = (name: string) => sql`${sql.placeholder(name)}`
+
+function prepare({ db }: Store) {
+  const [user, owner] = [value('user'), value('owner')]
+  const some = sql`= ${owner} LIMIT ${sql.raw(String(PAGE_ROWS))})`
+  const keyed = (key: SQL, table: SQL) => sql`(${key}) IN (SELECT ${key} FROM ${table} WHERE owner ${some}`
+  return {
+    mark: db
+      .update(users)
+      .set({
+        ...{ email: value('email'), emailHash: value('emailHash'), name: null, avatarUrl: null },
+        updatedAt: value('at'),
+        deletedAt: value('at'),
+      })
+      .where(and(eq(users.id, user), isNull(users.deletedAt)))
+      .prepare(),
+    endSessions: db.delete(sessionRows).where(eq(sessionRows.userId, user)).prepare(),
+    endKeys: db.delete(keyRows).where(eq(keyRows.userId, user)).prepare(),
+    forgetSettings: db.delete(userSettings).where(eq(userSettings.userId, user)).prepare(),
+    /** Each takes away some of an owner's, and tells how many. */
+    batches: [
+      db.delete(entries).where(keyed(sql`owner, at, id`, sql`ledger`)).returning({ owner: entries.owner }).prepare(),
+      db
+        .delete(usageHours)
+        .where(keyed(sql`owner, hour, model`, sql`usage_hours`))
+        .returning({ owner: usageHours.owner })
+        .prepare(),
+      db.delete(limits).where(eq(limits.owner, owner)).returning({ owner: limits.owner }).prepare(),
+      db.delete(slots).where(eq(slots.owner, owner)).returning({ owner: slots.owner }).prepare(),
+    ],
+    settle: db
+      .delete(users)
+      .where(and(eq(users.id, user), lt(users.deletedAt, value('before'))))
+      .prepare(),
+    marked: db
+      .select({ id: users.id })
+      .from(users)
+      .where(gt(users.deletedAt, 0))
+      .orderBy(users.deletedAt)
+      .limit(MOST_AT_ONCE)
+      .prepare(),
+  }
+}

@@ -1,0 +1,145 @@
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { nextTurn } from '../../protocol/json.ts'
+import { HOUR_MS } from '../../protocol/metering.ts'
+import { ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import type { Store } from '../../store/store.ts'
+
+// A turn of the event loop: 1 ms.
+const PAGE_ROWS = 200
+
+/** What is kept by owner, in rows as their owner may see them. */
+export interface Pages {
+  /** Under this name in an export. */
+  readonly name: string
+  /** All rows of an owner, page by page. */
+  of(owner: string): AsyncGenerator<readonly object[]>
+}
+
+const moment = (at: number) => new Date(at).toISOString()
+
+/** Everything kept by owner, in the order of an export: what is short first. */
+export function ownedPages(store: Store): readonly Pages[] {
+  const { limit, open, hours, usage } = prepare(store)
+  return [
+    {
+      name: 'rate_limit',
+      of: async function* (owner) {
+        const rows = await store.ask(() => limit.execute({ owner }))
+        const micro = (at: number) => moment(Math.ceil(at / 1000))
+        yield rows.map(row => ({ ...row, full_at: micro(row.full_at), refunded_at: micro(row.refunded_at) }))
+      },
+    },
+    {
+      name: 'open_requests',
+      of: async function* (owner) {
+        const rows = await store.ask(() => open.execute({ owner }))
+        yield rows.map(row => ({ ...row, expires_at: moment(row.expires_at) }))
+      },
+    },
+    {
+      name: 'usage_hours',
+      of: owner =>
+        paged(
+          after => store.ask(() => hours.execute({ owner, ...after })),
+          ({ hour, model }) => ({ first: hour, second: model }),
+          ({ hour, ...row }) => ({ hour: moment(hour * HOUR_MS), ...row }),
+        ),
+    },
+    {
+      name: 'usage',
+      of: owner =>
+        paged(
+          after => store.ask(() => usage.execute({ owner, ...after })),
+          ({ at, id }) => ({ first: at, second: id }),
+          row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
+        ),
+    },
+  ]
+}
+
+/** The last row of a page, by the two columns that follow the owner in the key. */
+interface Cursor {
+  readonly first: number
+  readonly second: string
+}
+
+async function* paged<Row>(
+  page: (after: Cursor) => Promise<Row[]>,
+  cursorOf: (row: Row) => Cursor,
+  shown: (row: Row) => object,
+): AsyncGenerator<readonly object[]> {
+  let after: Cursor | undefined = { first: -1, second: '' }
+  while (after) {
+    const rows = await page(after)
+    yield rows.map(shown)
+    await nextTurn()
+    const last = rows.at(-1)
+    after = last && rows.length === PAGE_ROWS ? cursorOf(last) : undefined
+  }
+}
+
+const value = (name: string) => sql`${sql.placeholder(name)}`
+
+/** Rows behind a cursor. */
+function behind(
+  first: typeof ledger.at | typeof usageHours.hour,
+  second: typeof ledger.id | typeof usageHours.model,
+): SQL {
+  return sql`(${first}, ${second}) > (CAST(${value('first')} AS BIGINT), CAST(${value('second')} AS TEXT))`
+}
+
+function prepare({ db }: Store) {
+  const owner = value('owner')
+  const counts = (table: typeof ledger | typeof usageHours) => ({
+    prompt_tokens: table.promptTokens,
+    completion_tokens: table.completionTokens,
+    cached_tokens: table.cachedTokens,
+    estimated: table.estimated,
+  })
+  return {
+    limit: db
+      .select({ full_at: limits.fullAt, refunds: limits.refunds, refunded_at: limits.refundedAt })
+      .from(limits)
+      .where(eq(limits.owner, owner))
+      .prepare(),
+    open: db
+      .select({ number: slots.number, process: slots.process, expires_at: slots.expiresAt })
+      .from(slots)
+      .where(eq(slots.owner, owner))
+      .orderBy(asc(slots.number))
+      .prepare(),
+    hours: db
+      .select({
+        hour: usageHours.hour,
+        model: usageHours.model,
+        requests: usageHours.requests,
+        // As text: it may be more than a number holds.
+        cost_pico: sql<string>`CAST(${usageHours.costPico} AS TEXT)`,
+        ...counts(usageHours),
+      })
+      .from(usageHours)
+      .where(and(eq(usageHours.owner, owner), behind(usageHours.hour, usageHours.model)))
+      .orderBy(asc(usageHours.hour), asc(usageHours.model))
+      .limit(PAGE_ROWS)
+      .prepare(),
+    usage: db
+      .select({
+        at: ledger.at,
+        id: ledger.id,
+        backend: ledger.backend,
+        route: ledger.route,
+        model: ledger.model,
+        cost: ledger.cost,
+        status: ledger.status,
+        ending: ledger.ending,
+        bytes_up: ledger.bytesUp,
+        bytes_down: ledger.bytesDown,
+        ...counts(ledger),
+      })
+      .from(ledger)
+      .where(and(eq(ledger.owner, owner), behind(ledger.at, ledger.id)))
+      .orderBy(asc(ledger.at), asc(ledger.id))
+      .limit(PAGE_ROWS)
+      .prepare(),
+  }
+}
