@@ -20,14 +20,14 @@ describe('a body in pieces', () => {
 
   test('is held no longer than until it was read', async () => {
     const before = held()
-    const bodies = await Promise.all(
-      Array.from({ length: 10 }, async () => {
-        const { body } = bodyOf([new Uint8Array(8_000_000)])
-        await rest(body)
-        return body
-      }),
-    )
-    expect(held() - before).toBeLessThan(40_000_000)
+    const bodies = []
+    for (let count = 0; count < 20; count++) {
+      const { body } = bodyOf([new Uint8Array(8_000_000)])
+      await rest(body)
+      bodies.push(body)
+    }
+    await Bun.sleep(0)
+    expect(held() - before).toBeLessThan(80_000_000)
     expect(bodies.every(({ head }) => head.length === 65_536)).toBe(true)
   })
 })
