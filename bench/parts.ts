@@ -28,7 +28,7 @@ export interface Stage {
   /** nginx as a plain reverse proxy before an upstream. */
   nginx(upstream: Subject, port: number): Promise<Subject>
   /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
-  sealgate(upstream: Subject, port: number): Promise<Subject>
+  sealgate(upstream: Subject, port: number, env?: Record<string, string>): Promise<Subject>
   /** One stretch of sealgate's own path before an upstream, from its sources; `bare` is a relay that takes no care. */
   stretch(name: string, upstream: Subject, port: number): Promise<Subject>
   end(subject: Subject): Promise<void>
@@ -76,9 +76,10 @@ export async function stage(): Promise<Stage> {
       const location = 'proxy_pass http://behind; proxy_set_header Connection ""; proxy_http_version 1.1;'
       return nginx('nginx', MEASURED_CORE, port, `${location} proxy_buffering off; proxy_read_timeout 1h;`, upstream)
     },
-    sealgate: ({ url }, port) =>
+    sealgate: ({ url }, port, env = {}) =>
       begin('sealgate', MEASURED_CORE, [executable], port, {
         ...GOVERNED,
+        ...env,
         TINFOIL_BASE_URL: url,
         JWKS_URL: issuer.jwksUrl,
         DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
