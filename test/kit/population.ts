@@ -1,3 +1,4 @@
+import { afterEach } from 'bun:test'
 import { type Profile, signIn } from '../../src/features/auth/sign-in.ts'
 import { apiKeys } from '../../src/gate/api-keys.ts'
 import { sessions } from '../../src/gate/sessions.ts'
@@ -5,18 +6,26 @@ import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clockAt } from './clock.ts'
+import { DATA_KEY } from './database.ts'
 
-/** What keeps people, once for each process on one database, with a clock for all of them. */
-export async function people({ processes = 1, days = { idle: 30, most: 90 } } = {}) {
+const opened: Store[] = []
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close()
+})
+
+/** What keeps people, once for each process on one database, with a clock for all of them; closed behind the test. */
+export async function people(url: string, { processes = 1, days = { idle: 30, most: 90 } } = {}) {
   const clock = clockAt()
-  const { store, keys } = await openStore({ url: 'sqlite::memory:', dataKey: undefined, identityKey: undefined })
+  const { store, keys } = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
+  opened.push(store)
   const each = Array.from({ length: processes }, () => {
-    const counted = { asked: 0 }
+    const asked: Promise<unknown>[] = []
     const counting: Store = {
       ...store,
       ask: statement => {
-        counted.asked++
-        return store.ask(statement)
+        const answer = store.ask(statement)
+        asked.push(answer)
+        return answer
       },
     }
     const deps = {
@@ -28,7 +37,9 @@ export async function people({ processes = 1, days = { idle: 30, most: 90 } } = 
     return {
       ...own,
       /** Statements this process has run so far. */
-      asked: () => counted.asked,
+      asked: () => asked.length,
+      /** Waits for those that nobody waits for. */
+      settled: () => Promise.allSettled(asked),
       signIn: (who: string | Profile = 'ada@example.com') =>
         begin(typeof who === 'string' ? { email: who, name: null, avatarUrl: null } : who),
     }
