@@ -105,6 +105,17 @@ describe.each(engines)('on $name', ({ fresh }) => {
       expect(await outcome(() => one.apiKeys.make(eve.user, FOREVER))).toBe('fine')
     })
 
+    test('is one of a hundred where many more are made at once, too', async () => {
+      const { one, other, user } = await begun()
+      const making = Array.from({ length: 130 }, (_, at) =>
+        outcome(() => [one, other][at % 2]!.apiKeys.make(user, FOREVER)),
+      )
+      const outcomes = await Promise.all(making)
+      expect(outcomes.filter(it => it === 'fine')).toHaveLength(100)
+      expect(outcomes.filter(it => it === 'too_many_keys')).toHaveLength(30)
+      expect(await one.apiKeys.list(user)).toHaveLength(100)
+    })
+
     test('is stored as a hash, under a sealed name that opens in its own row only', async () => {
       const { one, store, user } = await begun()
       const { id, key } = await one.apiKeys.make(user, { name: 'marked-name', expiresAt: null })
