@@ -5,15 +5,17 @@ import { userOwnerOf } from '../../src/protocol/principal.ts'
 import { FieldFault } from '../../src/store/fields.ts'
 import { apiKeys as table, users } from '../../src/store/schema.ts'
 import { engines } from '../kit/engines.ts'
-import { people } from '../kit/population.ts'
+import { population } from '../kit/population.ts'
 import { outcome } from '../kit/problem.ts'
 
 const HOUR = 3_600_000
 const FOREVER = { name: 'laptop', expiresAt: null }
 
 describe.each(engines)('on $name', ({ fresh }) => {
+  const people = population(fresh)
+
   async function begun() {
-    const all = await people(await fresh(), { processes: 2 })
+    const all = people({ processes: 2 })
     const { user } = await all.one.signIn()
     return { ...all, user }
   }
@@ -96,7 +98,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
 
     test('is one of a hundred at most, of each user', async () => {
       const { one, user } = await begun()
-      for (let i = 0; i < 100; i++) await one.apiKeys.make(user, FOREVER)
+      await Promise.all(Array.from({ length: 100 }, () => one.apiKeys.make(user, FOREVER)))
       expect(await outcome(() => one.apiKeys.make(user, FOREVER))).toBe('too_many_keys')
       const [{ id = '' } = {}] = await one.apiKeys.list(user)
       await one.apiKeys.revoke(user, id)

@@ -3,15 +3,17 @@ import { eq } from 'drizzle-orm'
 import { userOwnerOf } from '../../src/protocol/principal.ts'
 import { sessions as table, users } from '../../src/store/schema.ts'
 import { engines } from '../kit/engines.ts'
-import { people } from '../kit/population.ts'
+import { population } from '../kit/population.ts'
 import { outcome } from '../kit/problem.ts'
 
 const DAY = 86_400_000
 
 describe.each(engines)('on $name', ({ fresh }) => {
+  const people = population(fresh)
+
   describe('a session', () => {
     test('is its user, who may ask for inference', async () => {
-      const { one } = await people(await fresh())
+      const { one } = people()
       const { user, session } = await one.signIn()
       expect(await one.sessions.find(session.token)).toEqual({
         kind: 'session',
@@ -23,7 +25,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('costs one read in five seconds, and is answered at once in between', async () => {
-      const { one, clock } = await people(await fresh())
+      const { one, clock } = people()
       const { session } = await one.signIn()
       const before = one.asked()
       await one.sessions.find(session.token)
@@ -36,7 +38,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('that is none is asked for each time, and one of another form never', async () => {
-      const { one } = await people(await fresh())
+      const { one } = people()
       const token = `sess_${'0f'.repeat(16)}`
       const before = one.asked()
       for (const _ of [1, 2]) expect(await outcome(() => one.sessions.find(token))).toBe('session_not_found')
@@ -46,7 +48,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('that nobody uses ends after its days, to the millisecond', async () => {
-      const { one, clock } = await people(await fresh())
+      const { one, clock } = people()
       const { session } = await one.signIn()
       clock.pass(30 * DAY - 1)
       const other = await one.signIn()
@@ -56,7 +58,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('ends to the millisecond where it is remembered too', async () => {
-      const { one, clock } = await people(await fresh(), { days: { idle: 1, most: 1 } })
+      const { one, clock } = people({ days: { idle: 1, most: 1 } })
       const { session } = await one.signIn()
       clock.pass(DAY - 1000)
       await one.sessions.find(session.token)
@@ -65,7 +67,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('is renewed by a day’s first use, once, and never beyond its most', async () => {
-      const { one, clock } = await people(await fresh())
+      const { one, clock } = people()
       const { user, session } = await one.signIn()
       const begun = clock.now()
       const use = async () => {
@@ -91,7 +93,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('that has ended is told apart for a week, and is gone then', async () => {
-      const { one, clock } = await people(await fresh())
+      const { one, clock } = people()
       const { session } = await one.signIn()
       clock.pass(36 * DAY)
       await one.sessions.sweep()
@@ -102,14 +104,14 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('of a user who is being deleted is none, whatever wrote it', async () => {
-      const { one, store } = await people(await fresh())
+      const { one, store } = people()
       const { user, session } = await one.signIn()
       await store.db.update(users).set({ deletedAt: 1 }).where(eq(users.id, user))
       expect(await outcome(() => one.sessions.find(session.token))).toBe('session_not_found')
     })
 
     test('is nowhere in the database but as its SHA-256', async () => {
-      const { one, store } = await people(await fresh())
+      const { one, store } = people()
       const { session } = await one.signIn()
       const text = JSON.stringify(await store.db.select().from(table))
       expect(text).not.toContain(session.token.slice(5))
@@ -119,7 +121,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
 
   describe('a session that is ended', () => {
     test('is dead at once in the process that ended it, and within five seconds in every other', async () => {
-      const { one, other, clock } = await people(await fresh(), { processes: 2 })
+      const { one, other, clock } = people({ processes: 2 })
       const { user, session } = await one.signIn()
       for (const each of [one, other]) await each.sessions.find(session.token)
       expect(await one.sessions.end(user, session.id)).toBe(true)
@@ -131,7 +133,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('is not remembered by who asked for it just before', async () => {
-      const { one } = await people(await fresh())
+      const { one } = people()
       const { user, session } = await one.signIn()
       const asking = one.sessions.find(session.token)
       await Promise.all([asking, one.sessions.end(user, session.id)])
@@ -139,14 +141,14 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('is one of its user’s own, or none is', async () => {
-      const { one } = await people(await fresh())
+      const { one } = people()
       const [ada, eve] = [await one.signIn(), await one.signIn('eve@example.com')]
       expect(await one.sessions.end(eve.user, ada.session.id)).toBe(false)
       expect(await outcome(() => one.sessions.find(ada.session.token))).toBe('fine')
     })
 
     test('may be all of a user', async () => {
-      const { one } = await people(await fresh())
+      const { one } = people()
       const [first, second, eve] = [await one.signIn(), await one.signIn(), await one.signIn('eve@example.com')]
       for (const { session } of [first, second, eve]) await one.sessions.find(session.token)
       await one.sessions.endAll(first.user)

@@ -1,23 +1,39 @@
-import { afterEach } from 'bun:test'
+import { afterAll, beforeAll } from 'bun:test'
 import { type Profile, signIn } from '../../src/features/auth/sign-in.ts'
 import { apiKeys } from '../../src/gate/api-keys.ts'
-import { sessions } from '../../src/gate/sessions.ts'
+import { type SessionDays, sessions } from '../../src/gate/sessions.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clockAt } from './clock.ts'
 import { DATA_KEY } from './database.ts'
 
-const opened: Store[] = []
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close()
-})
+/**
+ * What keeps people, once for each process on one database, with a clock for all of them. The database is one for all
+ * tests around which this is called, which costs PostgreSQL 150 ms; whoever signs in without a name is somebody new.
+ */
+export function population(fresh: () => Promise<string>) {
+  let opened: Awaited<ReturnType<typeof openStore>>
+  beforeAll(async () => {
+    opened = await openStore({
+      url: await fresh(),
+      dataKey: Buffer.from(DATA_KEY, 'hex'),
+      identityKey: undefined,
+    })
+  })
+  afterAll(() => opened.store.close())
+  return (options: Options = {}) => people(opened, options)
+}
 
-/** What keeps people, once for each process on one database, with a clock for all of them; closed behind the test. */
-export async function people(url: string, { processes = 1, days = { idle: 30, most: 90 } } = {}) {
+interface Options {
+  processes?: number
+  days?: SessionDays
+}
+
+function people({ store, keys }: Awaited<ReturnType<typeof openStore>>, given: Options) {
+  const { processes = 1, days = { idle: 30, most: 90 } } = given
   const clock = clockAt()
-  const { store, keys } = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
-  opened.push(store)
+  const somebody = `${crypto.randomUUID()}@example.com`
   const each = Array.from({ length: processes }, () => {
     const asked: Promise<unknown>[] = []
     const counting: Store = {
@@ -40,7 +56,7 @@ export async function people(url: string, { processes = 1, days = { idle: 30, mo
       asked: () => asked.length,
       /** Waits for those that nobody waits for. */
       settled: () => Promise.allSettled(asked),
-      signIn: (who: string | Profile = 'ada@example.com') =>
+      signIn: (who: string | Profile = somebody) =>
         begin(typeof who === 'string' ? { email: who, name: null, avatarUrl: null } : who),
     }
   })

@@ -5,15 +5,17 @@ import { fields } from '../../src/store/fields.ts'
 import { apiKeys, userSettings, users } from '../../src/store/schema.ts'
 import { lookupColumns, sealedColumns } from '../../src/store/sealed-columns.ts'
 import { engines } from '../kit/engines.ts'
-import { people } from '../kit/population.ts'
+import { population } from '../kit/population.ts'
 
 test('every lookup is of a sealed column', () => {
   for (const { of } of lookupColumns) expect(sealedColumns.map(({ column }) => column)).toContain(of)
 })
 
 describe.each(engines)('on $name', ({ fresh }) => {
+  const people = population(fresh)
+
   test('the columns of the list hold sealed values, and no others do', async () => {
-    const { one, store, keys, clock } = await people(await fresh())
+    const { one, store, keys, clock } = people()
     const { user } = await one.signIn({ email: 'a@b', name: 'Ada', avatarUrl: 'https://a.example' })
     await one.apiKeys.make(user, { name: 'laptop', expiresAt: null })
     const set = settings({ store, fields: fields(keys.fields), now: clock.now })

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { userOwnerOf } from '../../../src/protocol/principal.ts'
 import { account, by } from '../../kit/account.ts'
 import { clockAt } from '../../kit/clock.ts'
@@ -14,8 +14,7 @@ afterEach(async () => {
 
 const HOUR = 3_600_000
 
-async function start({ fresh, run }: Engine, { database = '', clock = clockAt() } = {}) {
-  const url = database || (await fresh())
+async function start(url: string, { run }: Engine, clock = clockAt()) {
   const options = { upstream: 'http://127.0.0.1:1', now: clock.now, rpm: 6000, concurrent: 4 }
   const kit = await startGateway({ ...options, database: url })
   running.push(kit)
@@ -31,7 +30,7 @@ async function start({ fresh, run }: Engine, { database = '', clock = clockAt() 
     const rows = await run(url, counts.join(' UNION ALL '))
     return Object.fromEntries(rows.filter(({ n }) => Number(n) > 0).map(({ name, n }) => [name, n]))
   }
-  return { kit, database: url, clock, left }
+  return { kit, clock, left }
 }
 
 async function busy(kit: Kit, email: string, requests: number) {
@@ -45,9 +44,14 @@ async function busy(kit: Kit, email: string, requests: number) {
 }
 
 describe.each(engines)('on $name', engine => {
+  let url: string
+  beforeAll(async () => {
+    url = await engine.fresh()
+  })
+
   describe('a user who is deleted', () => {
     test('is asked for their address or id first', async () => {
-      const { kit } = await start(engine)
+      const { kit } = await start(url, engine)
       const ada = await account(kit, 'Ada@example.com')
       for (const confirm of ['', 'eve@example.com', crypto.randomUUID()])
         expect((await ada.ask('DELETE', '/users/me', { confirm })).status).toBe(400)
@@ -58,7 +62,7 @@ describe.each(engines)('on $name', engine => {
     })
 
     test('has no session and no key from that moment on, and leaves nothing but a nameless row, for an hour', async () => {
-      const { kit, clock, left } = await start(engine)
+      const { kit, clock, left } = await start(url, engine)
       const { ada, program } = await busy(kit, 'ada@example.com', 1200)
       const { ada: eve } = await busy(kit, 'eve@example.com', 3)
       expect((await program.ask('GET', '/usage')).status).toBe(200)
@@ -74,7 +78,7 @@ describe.each(engines)('on $name', engine => {
     })
 
     test('may sign in at once, as somebody new', async () => {
-      const { kit } = await start(engine)
+      const { kit } = await start(url, engine)
       const old = await account(kit)
       await old.ask('PATCH', '/users/me/settings', { appearance: 'Dark' })
       await old.ask('DELETE', '/users/me', { confirm: old.user })
@@ -86,7 +90,7 @@ describe.each(engines)('on $name', engine => {
     })
 
     test('takes along what was booked of requests that ended later', async () => {
-      const { kit, clock, left } = await start(engine)
+      const { kit, clock, left } = await start(url, engine)
       const ada = await account(kit)
       await ada.ask('DELETE', '/users/me', { confirm: ada.user })
       await eventually(async () => Object.keys(await left(ada.user)).join() === 'users')
@@ -98,11 +102,11 @@ describe.each(engines)('on $name', engine => {
     })
 
     test('is deleted to the end by another process, where the first one died in the middle', async () => {
-      const { kit, database, clock, left } = await start(engine)
-      const { ada } = await busy(kit, 'ada@example.com', 700)
+      const { kit, clock, left } = await start(url, engine)
+      const { ada } = await busy(kit, 'grace@example.com', 700)
       // As a process leaves it that is killed behind its first transaction.
-      await engine.run(database, `UPDATE users SET deleted_at = ${clock.now()} WHERE id = '${ada.user}'`)
-      const second = await start(engine, { database, clock })
+      await engine.run(url, `UPDATE users SET deleted_at = ${clock.now()} WHERE id = '${ada.user}'`)
+      const second = await start(url, engine, clock)
       expect(await by(second.kit, ada.headers.authorization).told('GET', '/users/me')).toMatchObject({
         error: { code: 'session_not_found' },
       })
@@ -111,8 +115,8 @@ describe.each(engines)('on $name', engine => {
     })
 
     test('is dead within five seconds in other processes', async () => {
-      const { kit, database, clock } = await start(engine)
-      const second = await start(engine, { database, clock })
+      const { kit, clock } = await start(url, engine)
+      const second = await start(url, engine, clock)
       const ada = await account(kit)
       const elsewhere = by(second.kit, ada.headers.authorization)
       expect((await elsewhere.ask('GET', '/usage')).status).toBe(200)
