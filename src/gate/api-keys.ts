@@ -96,7 +96,8 @@ export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
       const key = newApiKey()
       const row = { id: crypto.randomUUID(), prefix: prefixOf(key), createdAt: now(), expiresAt }
       const values = { ...row, user, digest: digestOf(key), name: fields.seal(placeOf(row.id), name) }
-      const made = await store.ask(() => statements.insert.execute(values))
+      await store.atomically([statements.queue, statements.insert].map(statement => ({ statement, values })))
+      const made = await store.ask(() => statements.made.execute({ id: row.id }))
       if (made.length === 0)
         throw new Problem('too_many_keys', `You have ${MOST_KEYS} keys, as many as there may be: revoke one first.`)
       return { ...row, name, lastUsedAt: null, key }
@@ -130,7 +131,16 @@ function prepare({ db }: Store) {
       .innerJoin(users, and(eq(users.id, table.userId), isNull(users.deletedAt)))
       .where(eq(table.keyHash, digest))
       .prepare(),
-    /** One row, or none (and nothing written) where the user has too many. */
+    /**
+     * Changes nothing, and holds the user's row until the transaction ends: of several that make a key, each counts
+     * those of the one before. Alone, PostgreSQL's INSERT would count what was there when it began.
+     */
+    queue: db
+      .update(users)
+      .set({ updatedAt: sql`${users.updatedAt}` })
+      .where(eq(users.id, user))
+      .prepare(),
+    /** Writes nothing where the user has too many. */
     insert: db
       .insert(table)
       .select(
@@ -138,8 +148,8 @@ function prepare({ db }: Store) {
           ${whole('createdAt')}, ${whole('expiresAt')}, CAST(NULL AS BIGINT)
           WHERE (SELECT count(*) FROM ${table} WHERE ${table.userId} = ${user}) < ${sql.raw(String(MOST_KEYS))}`,
       )
-      .returning({ id: table.id })
       .prepare(),
+    made: db.select({ id: table.id }).from(table).where(eq(table.id, id)).prepare(),
     list: db
       .select({
         id: table.id,

@@ -1,22 +1,47 @@
+import { afterAll, beforeAll } from 'bun:test'
 import { type Profile, signIn } from '../../src/features/auth/sign-in.ts'
 import { apiKeys } from '../../src/gate/api-keys.ts'
-import { sessions } from '../../src/gate/sessions.ts'
+import { type SessionDays, sessions } from '../../src/gate/sessions.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clockAt } from './clock.ts'
+import { DATA_KEY } from './database.ts'
 
-/** What keeps people, once for each process on one database, with a clock for all of them. */
-export async function people({ processes = 1, days = { idle: 30, most: 90 } } = {}) {
+/**
+ * What keeps people, once for each process on one database, with a clock for all of them. The database is one for all
+ * tests around which this is called, which costs PostgreSQL 150 ms; whoever signs in without a name is somebody new.
+ */
+export function population(fresh: () => Promise<string>) {
+  let opened: Awaited<ReturnType<typeof openStore>>
+  beforeAll(async () => {
+    opened = await openStore({
+      url: await fresh(),
+      dataKey: Buffer.from(DATA_KEY, 'hex'),
+      identityKey: undefined,
+    })
+  })
+  afterAll(() => opened.store.close())
+  return (options: Options = {}) => people(opened, options)
+}
+
+interface Options {
+  processes?: number
+  days?: SessionDays
+}
+
+function people({ store, keys }: Awaited<ReturnType<typeof openStore>>, given: Options) {
+  const { processes = 1, days = { idle: 30, most: 90 } } = given
   const clock = clockAt()
-  const { store, keys } = await openStore({ url: 'sqlite::memory:', dataKey: undefined, identityKey: undefined })
+  const somebody = `${crypto.randomUUID()}@example.com`
   const each = Array.from({ length: processes }, () => {
-    const counted = { asked: 0 }
+    const asked: Promise<unknown>[] = []
     const counting: Store = {
       ...store,
       ask: statement => {
-        counted.asked++
-        return store.ask(statement)
+        const answer = store.ask(statement)
+        asked.push(answer)
+        return answer
       },
     }
     const deps = {
@@ -28,8 +53,10 @@ export async function people({ processes = 1, days = { idle: 30, most: 90 } } = 
     return {
       ...own,
       /** Statements this process has run so far. */
-      asked: () => counted.asked,
-      signIn: (who: string | Profile = 'ada@example.com') =>
+      asked: () => asked.length,
+      /** Waits for those that nobody waits for. */
+      settled: () => Promise.allSettled(asked),
+      signIn: (who: string | Profile = somebody) =>
         begin(typeof who === 'string' ? { email: who, name: null, avatarUrl: null } : who),
     }
   })
