@@ -168,7 +168,7 @@ async function isAlone(client: SQL, { all, self }: { all: string; self: string }
   }
 }
 
-/** By a connection of its own: it takes as long as the tables are large, but does not wait for who reads them (a dump). */
+/** By a connection of its own: it takes as long as the tables are large, but waits 10 s at most for who reads them. */
 async function compact(url: string, self: string): Promise<void> {
   const connection = { statement_timeout: 0, lock_timeout: STATEMENT_MS, application_name: self }
   const client = new SQL(url, { max: 1, connection })

@@ -164,7 +164,7 @@ describe('the program, on PostgreSQL', () => {
     return { code: await running.exited, output: running.output() }
   }
 
-  test('waits for no gateway, goes on where it was killed, and says when it is done', async () => {
+  test('is refused beside a gateway, goes on where it was killed, and says when it is done', async () => {
     const url = await populated(postgres, bytes(OLD), 1000)
     const keys = { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD }
     const { store } = await openStore({ url, dataKey: bytes(OLD), identityKey: undefined })
