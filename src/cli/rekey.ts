@@ -16,6 +16,8 @@ export const REKEY_SETTINGS = ['DATABASE_URL', 'DATA_KEY', 'DATA_KEY_PREVIOUS', 
 type Given = Pick<Config, (typeof REKEY_SETTINGS)[number]>
 
 const EVERY_MS = 1000
+// It does one thing at a time, and to count what is left may read all that is sealed: 50,000 settings took a second.
+const POSTGRES = { connections: 1, statementMs: 600_000 }
 
 /**
  * Seals a database anew under `DATA_KEY`, in place of `DATA_KEY_PREVIOUS` or the key file beside it; says how far it is
@@ -29,7 +31,7 @@ export async function rekey(given: Given, say: Say): Promise<void> {
   if (previous && Buffer.compare(root, previous) === 0)
     throw new KeyFault('DATA_KEY and DATA_KEY_PREVIOUS are the same: give a new key as DATA_KEY.')
   if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
-  const store = await openDatabase(given.DATABASE_URL)
+  const store = await openDatabase(given.DATABASE_URL, POSTGRES)
   const roots = { root, previous: () => previous ?? keyBeside(path), identityKey: bytesOf(given.IDENTITY_HASH_KEY) }
   // Closed, all of it is on the disk before the old key is put aside.
   const end = await resealed(store, roots, say).finally(() => store.close())
@@ -83,7 +85,7 @@ function setAside(path: string | undefined, root: Uint8Array): string {
 
 const NEXT = 'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
 const NOT_COMPACT =
-  'What was overwritten may still stand in its file, for there was no room to write it anew: run VACUUM.'
+  'What was overwritten may still stand in its file, for it could not be written anew: run VACUUM, in PostgreSQL VACUUM FULL.'
 
 function interrupted(cause: Problem): StoreFault {
   return new StoreFault(

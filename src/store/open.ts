@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readOrMakeKeyFile } from './key-file.ts'
 import { deriveKeys, fittingKeys, KeyFault, type Keys, marksOf, recordKeys } from './keys.ts'
-import { openPostgres } from './postgres.ts'
+import { openPostgres, type PostgresOptions } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
@@ -35,9 +35,9 @@ export async function openStore({ url, dataKey, identityKey }: Given): Promise<{
 }
 
 /** Opens a database by its URL, whichever engine it names, without looking at its keys. @throws StoreFault */
-export function openDatabase(url: string): Promise<Store> {
+export function openDatabase(url: string, options?: PostgresOptions): Promise<Store> {
   const path = sqlitePathOf(url)
-  return path === undefined ? openPostgres(url) : openSqlite(path)
+  return path === undefined ? openPostgres(url, options) : openSqlite(path)
 }
 
 /** The file that a URL of SQLite names; `undefined` for another engine's. */

@@ -4,6 +4,7 @@ import { fillPlaceholders, getTableName } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sql'
 import { Problem } from '../protocol/problem.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { wrappedKeys } from './schema.ts'
 import { sealedColumns } from './sealed-columns.ts'
 import { type Database, type Store, StoreFault, type Write } from './store.ts'
 
@@ -16,35 +17,42 @@ const STATEMENT_MS = 10_000
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 200
 const UNDONE = new Set(['40001', '40P01'])
+// A connection that its process has closed, or died with, is told of for some 10 ms more.
+const LINGER_MS = 1000
+const LOOK_MS = 20
 // Any number that no other application locks: "sealgate", in ASCII.
 const MIGRATION_LOCK = 0x73_65_61_6c_67_61_74_65n
 
-const SEALED_TABLES = new Set(sealedColumns.map(({ table }) => getTableName(table)))
+const SEALED_TABLES = new Set([...sealedColumns.map(({ table }) => table), wrappedKeys].map(getTableName))
 
 // Changes nothing, and writes: on a full disk, or on a replica, a database may be read for a long time.
 const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
+
+/** What a connection to PostgreSQL may be given; SQLite has neither. */
+export interface PostgresOptions {
+  /** 10 unless told. */
+  connections?: number
+  /** What a statement may take, 10 s unless told. */
+  statementMs?: number
+}
 
 /**
  * Opens a PostgreSQL database by its URL without writing to it; the tables are those of the first schema in its search
  * path.
  * @throws StoreFault when it cannot be reached, is another application's, or was written by a newer sealgate.
  */
-export async function openPostgres(url: string): Promise<Store> {
-  const name = nameOf(url)
-  const self = `sealgate ${randomBytes(8).toString('hex')}`
-  const connection = { statement_timeout: STATEMENT_MS, application_name: self }
-  const client = new SQL(url, { max: CONNECTIONS, connection })
-  let version: number
-  try {
-    version = await inspect(client, name)
-  } catch (error) {
-    await client.close()
-    throw error instanceof StoreFault ? error : unusable(name, error)
-  }
+export async function openPostgres(
+  url: string,
+  { connections = CONNECTIONS, statementMs = STATEMENT_MS }: PostgresOptions = {},
+): Promise<Store> {
+  const { version, schema } = await inspect(url)
+  const [all, self] = [`sealgate ${schema} `, `sealgate ${schema} ${randomBytes(8).toString('hex')}`]
+  const connection = { statement_timeout: statementMs, application_name: self }
+  const client = new SQL(url, { max: connections, connection })
 
   async function ask<T>(statement: () => T | Promise<T>): Promise<T> {
     try {
-      return await again(() => inTime(statement()))
+      return await again(() => inTime(statement(), statementMs))
     } catch (cause) {
       throw new Problem('database_unavailable', 'The database does not answer: try again in a moment.', {
         headers: { 'retry-after': '1' },
@@ -67,11 +75,11 @@ export async function openPostgres(url: string): Promise<Store> {
       try {
         await migrate(client)
       } catch (cause) {
-        throw unusable(name, cause)
+        throw unusable(nameOf(url), cause)
       }
     },
-    isAlone: () => ask(() => isAlone(client, self)),
-    compact: () => ask(() => compact(client)),
+    isAlone: () => ask(() => isAlone(client, { all, self })),
+    compact: () => compact(url, self),
     close: () => client.close(),
   }
 }
@@ -82,19 +90,35 @@ function nameOf(url: string): string {
   return `postgres://${host}${pathname}`
 }
 
-/** The schema's version, 0 where there is none. */
-async function inspect(client: SQL, name: string): Promise<number> {
-  const [found] = await client`SELECT count(*) AS tables, count(*) FILTER (WHERE tablename = 'migrations') AS ours
-    FROM pg_tables WHERE schemaname = current_schema()`
-  if (Number(found.tables) === 0) return 0
-  if (Number(found.ours) === 0)
-    throw new StoreFault(`The database ${name} belongs to another application: use another DATABASE_URL.`)
-  const version = await versionOf(client)
-  if (version > MIGRATIONS.length)
+interface Found {
+  /** 0 where there is none. */
+  version: number
+  /** The OID of the schema, 0 where there is none. */
+  schema: number
+}
+
+/** Looks by a connection of its own, for those of the pool are named after what it finds. */
+async function inspect(url: string): Promise<Found> {
+  const name = nameOf(url)
+  const client = new SQL(url, { max: 1, connection: { statement_timeout: STATEMENT_MS } })
+  try {
+    const [found] = await client`SELECT count(*) AS tables, count(*) FILTER (WHERE tablename = 'migrations') AS ours,
+      coalesce((SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0) AS schema
+      FROM pg_tables WHERE schemaname = current_schema()`
+    const schema = Number(found.schema)
+    if (Number(found.tables) === 0) return { version: 0, schema }
+    if (Number(found.ours) === 0)
+      throw new StoreFault(`The database ${name} belongs to another application: use another DATABASE_URL.`)
+    const version = await versionOf(client)
+    if (version <= MIGRATIONS.length) return { version, schema }
     throw new StoreFault(
       `The database ${name} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
     )
-  return version
+  } catch (error) {
+    throw error instanceof StoreFault ? error : unusable(name, error)
+  } finally {
+    await client.close()
+  }
 }
 
 async function versionOf(client: SQL): Promise<number> {
@@ -131,15 +155,28 @@ async function together(client: SQL, writes: readonly Write[]): Promise<void> {
   )
 }
 
-/** Whether no other gateway is connected: each process names its connections. */
-async function isAlone(client: SQL, self: string): Promise<boolean> {
-  const [row] = await client`SELECT count(*) AS others FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE 'sealgate %' AND application_name <> ${self}`
-  return Number(row.others) === 0
+/**
+ * Whether no other store of the same schema is connected: each names its connections after schema and self, and opens
+ * all of them at its first statement. One whose connections the server ended is not seen until its next statement.
+ */
+async function isAlone(client: SQL, { all, self }: { all: string; self: string }): Promise<boolean> {
+  for (const giveUp = performance.now() + LINGER_MS; ; await Bun.sleep(LOOK_MS)) {
+    const [row] = await client`SELECT count(*) AS others FROM pg_stat_activity
+      WHERE datname = current_database() AND starts_with(application_name, ${all}) AND application_name <> ${self}`
+    if (Number(row.others) === 0) return true
+    if (performance.now() > giveUp) return false
+  }
 }
 
-async function compact(client: SQL): Promise<void> {
-  for (const table of SEALED_TABLES) await client.unsafe(`VACUUM FULL ${table}`)
+/** By a connection of its own: it takes as long as the tables are large, but waits 10 s at most for who reads them. */
+async function compact(url: string, self: string): Promise<void> {
+  const connection = { statement_timeout: 0, lock_timeout: STATEMENT_MS, application_name: self }
+  const client = new SQL(url, { max: 1, connection })
+  try {
+    for (const table of SEALED_TABLES) await client.unsafe(`VACUUM FULL ${table}`)
+  } finally {
+    await client.close()
+  }
 }
 
 /** Runs a statement again that PostgreSQL undid to let another one pass, once that one may have passed. */
@@ -155,9 +192,9 @@ async function again<T>(run: () => Promise<T>): Promise<T> {
 }
 
 /** Rejects what takes longer than a statement may: a host that is gone answers nothing, not even that. */
-async function inTime<T>(asked: T | Promise<T>): Promise<T> {
+async function inTime<T>(asked: T | Promise<T>, ms: number): Promise<T> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error('no answer in time')), STATEMENT_MS)
+  const timer = setTimeout(() => late.reject(new Error('no answer in time')), ms)
   try {
     return await Promise.race([asked, late.promise])
   } finally {

@@ -9,8 +9,10 @@ import { StoreFault } from '../../src/store/store.ts'
 import { type Running, start } from '../kit/binary.ts'
 import { type Counting, countingUpstream } from '../kit/counting.ts'
 import { freshDirectory } from '../kit/directory.ts'
+import { postgres } from '../kit/engines.ts'
 import { startGateway } from '../kit/gateway.ts'
 import { people, peopleIn } from '../kit/people.ts'
+import { populated } from '../kit/rekeying.ts'
 
 const PROGRAM = join(import.meta.dir, '..', '..', 'src', 'main.ts')
 const key = (byte: number) => Buffer.alloc(32, byte).toString('hex')
@@ -154,6 +156,42 @@ describe('the program, killed while it rekeys', () => {
     expect(await found(path, NEW)).toBe(MANY)
     await expect(found(path, OLD)).rejects.toThrow('not the one this database was written with')
   }, 20_000)
+})
+
+describe('the program, on PostgreSQL', () => {
+  const exit = async (url: string, env: Record<string, string>) => {
+    const running = program('', ['rekey'], { DATABASE_URL: url, ...env })
+    return { code: await running.exited, output: running.output() }
+  }
+
+  test('is refused beside a gateway, goes on where it was killed, and says when it is done', async () => {
+    const url = await populated(postgres, bytes(OLD), 1000)
+    const keys = { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD }
+    const { store } = await openStore({ url, dataKey: bytes(OLD), identityKey: undefined })
+    const busy = await exit(url, keys)
+    expect(busy).toEqual({ code: 1, output: expect.stringContaining('stop every gateway') })
+    await store.close()
+
+    const killed = program('', ['rekey'], { DATABASE_URL: url, ...keys })
+    await killed.says(/rekey: users 1,000 of 1,000/)
+    killed.signal('SIGKILL')
+    expect(await killed.exited).not.toBe(0)
+    const again = await exit(url, keys)
+    expect(again).toEqual({ code: 0, output: expect.stringContaining('sealgate: rekey: api_keys 1,000 of 1,000\n') })
+    expect(again.output).toContain('sealgate: rekey: done. Start sealgate')
+    expect(again.output).not.toContain('rekey: users')
+    const opened = await openStore({ url, dataKey: bytes(NEW), identityKey: undefined })
+    expect(await peopleIn(opened.store, opened.keys)).toBe(1000)
+    await opened.store.close()
+  }, 20_000)
+
+  test('refuses another previous key; without one it asks for it, and speaks of no key file', async () => {
+    const url = await populated(postgres, bytes(OLD), 1)
+    const wrong = await exit(url, { DATA_KEY: NEW, DATA_KEY_PREVIOUS: THIRD })
+    expect(wrong).toEqual({ code: 2, output: expect.stringContaining('previous key is not the one') })
+    const { code, output } = await exit(url, { DATA_KEY: NEW })
+    expect([code, output]).toEqual([2, 'sealgate: The key in force is needed: give it as DATA_KEY_PREVIOUS.\n'])
+  })
 })
 
 describe('a caller', () => {

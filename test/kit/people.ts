@@ -49,17 +49,6 @@ export async function peopleIn({ db }: Store, keys: Keys): Promise<number> {
   return rows.length
 }
 
-/** Every sealed value of a database, by its place. */
-export async function sealedIn({ db }: Store): Promise<Map<string, string | null>> {
-  const values = new Map<string, string | null>()
-  for (const { id, email, name } of await db.select().from(users).prepare().execute())
-    values.set(`email ${id}`, email).set(`name ${id}`, name)
-  for (const { userId, content } of await db.select().from(userSettings).prepare().execute())
-    values.set(`content ${userId}`, content)
-  for (const { id, name } of await db.select().from(apiKeys).prepare().execute()) values.set(`key ${id}`, name)
-  return values
-}
-
 const idOf = (at: number) => `00000000-0000-4000-8000-${String((at * 7919) % 1_000_000).padStart(12, '0')}`
 const emailOf = (at: number) => `Person.${at}@Example.com`
 const contentOf = (at: number) => JSON.stringify({ system_prompt: `Call me ${at}.` })

@@ -105,6 +105,19 @@ test('writes together that want each other’s rows are all done: what PostgreSQ
   expect(await runOn(url, 'SELECT DISTINCT full_at FROM limits')).toEqual([{ full_at: 4 }])
 })
 
+test('a store whose connections the server ended is seen again at its next statement', async () => {
+  const url = await postgres.fresh()
+  const [{ store, limit }, { store: looking }] = [await start(url), await start(url)]
+  const named = `FROM pg_stat_activity WHERE starts_with(application_name, 'sealgate ' || current_schema()::regnamespace::oid)`
+  await runOn(url, `SELECT pg_terminate_backend(pid) ${named}`)
+  await eventually(async () => (await runOn(url, `SELECT pid ${named}`)).length === 0)
+  expect(await looking.isAlone()).toBe(true)
+  await limit.take('j_ada')
+  expect(await looking.isAlone()).toBe(false)
+  await store.close()
+  expect(await looking.isAlone()).toBe(true)
+})
+
 async function isSleeping(url: string): Promise<number> {
   const client = new SQL(url, { max: 1 })
   const [row] = await client`SELECT count(*) AS count FROM pg_stat_activity WHERE wait_event = 'PgSleep'`

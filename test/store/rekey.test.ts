@@ -1,39 +1,23 @@
-import { beforeAll, describe, expect, test } from 'bun:test'
-import { copyFileSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { describe, expect, test } from 'bun:test'
 import { eq, sql } from 'drizzle-orm'
 import { fields } from '../../src/store/fields.ts'
-import { KeyFault } from '../../src/store/keys.ts'
-import { openStore } from '../../src/store/open.ts'
+import { deriveKeys, KeyFault } from '../../src/store/keys.ts'
+import { openDatabase } from '../../src/store/open.ts'
 import { isInForce, rekey } from '../../src/store/rekey.ts'
 import type { Progress } from '../../src/store/resealing.ts'
 import { apiKeys, userSettings } from '../../src/store/schema.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
 import { type Store, StoreFault } from '../../src/store/store.ts'
-import { freshDirectory } from '../kit/directory.ts'
-import { people, peopleIn, sealedIn } from '../kit/people.ts'
+import { runOn } from '../kit/database.ts'
+import { engines } from '../kit/engines.ts'
+import { faultOf, hex, key, open } from '../kit/opening.ts'
+import { peopleIn } from '../kit/people.ts'
+import { filesOf, leave, populated, sealedIn, tracesOf } from '../kit/rekeying.ts'
 
-const key = (byte: number) => new Uint8Array(32).fill(byte)
 const [OLD, NEW, THIRD, BY_HAND] = [key(1), key(2), key(3), key(9)]
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const PEOPLE = 7
-const batch = 3
-const directory = freshDirectory()
-const template = join(directory, 'template.db')
-let copies = 0
-
-beforeAll(async () => {
-  const { store, keys } = await openStore({ url: `sqlite:${template}`, dataKey: OLD, identityKey: undefined })
-  await people(store, keys, PEOPLE)
-  await store.close()
-})
-
-/** A database of its own, full of people. */
-function copy(): string {
-  const path = join(directory, `${++copies}.db`)
-  copyFileSync(template, path)
-  return path
-}
+const LATE = '00000000-0000-4000-8000-000000000000'
+const batch = 4
+const oldKeys = deriveKeys({ root: OLD, overrides: {} })
 
 interface Options {
   root?: Uint8Array
@@ -47,23 +31,13 @@ interface Options {
 class Killed extends Error {}
 
 /** Replaces OLD by NEW; tells how many writes it took, or that it was killed before the last of them. */
-async function run(path: string, options: Options = {}) {
-  leave(path)
-  return runOn(path, options)
+function run(url: string, options: Options = {}) {
+  leave(url)
+  return rekeyed(url, options)
 }
 
-/**
- * Puts a database's copy in its place, as if this process had never had it open: bun:sqlite closes a connection for good
- * only when its statements are collected.
- */
-function leave(path: string): void {
-  copyFileSync(path, `${path}.copy`)
-  for (const beside of ['-wal', '-shm']) rmSync(`${path}${beside}`, { force: true })
-  renameSync(`${path}.copy`, path)
-}
-
-async function runOn(path: string, { killedAt = Infinity, progress = [], ...options }: Options = {}) {
-  const store = await openSqlite(path)
+async function rekeyed(url: string, { killedAt = Infinity, progress = [], ...options }: Options = {}) {
+  const store = await openDatabase(url, { connections: 1 })
   let writes = 0
   const write = <T>(act: () => Promise<T>) => {
     if (writes === killedAt) throw new Killed()
@@ -83,216 +57,216 @@ async function runOn(path: string, { killedAt = Infinity, progress = [], ...opti
   }
 }
 
-const opened = (path: string, dataKey: Uint8Array, identityKey?: Uint8Array) =>
-  openStore({ url: `sqlite:${path}`, dataKey, identityKey })
+const opened = (url: string, dataKey: Uint8Array, identityKey?: Uint8Array) =>
+  open(url, { dataKey, ...(identityKey && { identityKey }) })
 
 /** How many people a gateway with that key finds; it finds the same callers as before. */
-async function peopleWith(path: string, dataKey: Uint8Array): Promise<number> {
-  const { store, keys } = await opened(path, dataKey)
+async function peopleWith(url: string, dataKey: Uint8Array): Promise<number> {
+  const { store, keys } = await opened(url, dataKey)
   try {
-    expect(hex(keys.identity)).toBe(hex((await opened(template, OLD)).keys.identity))
+    expect(hex(keys.identity)).toBe(hex(oldKeys.identity))
     return await peopleIn(store, keys)
   } finally {
     await store.close()
   }
 }
 
-async function faultOf(act: Promise<unknown>): Promise<Error> {
-  const fault = await act.then(
-    () => undefined,
-    error => error,
-  )
-  if (!(fault instanceof Error)) throw new TypeError('it went well')
-  return fault
-}
+describe.each(engines)('on $name', engine => {
+  /** A database of its own, full of people. */
+  const copy = () => populated(engine, OLD, PEOPLE)
 
-async function valuesOf(path: string) {
-  const store = await openSqlite(path)
-  const values = await sealedIn(store)
-  await store.close()
-  return values
-}
+  describe('a rekey', () => {
+    test('leaves everything to the new key and nothing to the old one', async () => {
+      const url = await copy()
+      await run(url)
+      expect(await peopleWith(url, NEW)).toBe(PEOPLE)
+      const before = await tracesOf(url)
+      expect(await faultOf(opened(url, OLD))).toBeInstanceOf(KeyFault)
+      expect(await tracesOf(url)).toEqual(before)
+    })
 
-describe('a rekey', () => {
-  test('leaves everything to the new key and nothing to the old one', async () => {
-    const path = copy()
-    await run(path)
-    expect(await peopleWith(path, NEW)).toBe(PEOPLE)
-    const before = readFileSync(path, 'hex')
-    expect(await faultOf(opened(path, OLD))).toBeInstanceOf(KeyFault)
-    expect(readFileSync(path, 'hex')).toBe(before)
-  })
+    test('leaves no value of the old key in the file, not even where one was overwritten', async () => {
+      const url = await copy()
+      const prefix = Buffer.from(fields(oldKeys.fields).prefix).toString('hex')
+      expect((await filesOf(url)).includes(prefix)).toBe(true)
+      await run(url)
+      expect((await filesOf(url)).includes(prefix)).toBe(false)
+    })
 
-  test('leaves no value of the old key in the file, not even where one was overwritten', async () => {
-    const path = copy()
-    const { keys } = await opened(template, OLD)
-    const { prefix } = fields(keys.fields)
-    expect(readFileSync(path).includes(prefix)).toBe(true)
-    await run(path)
-    expect(readFileSync(path).includes(prefix)).toBe(false)
-  })
+    test('tells how far it is', async () => {
+      const progress: Progress[] = []
+      await run(await copy(), { progress })
+      expect(progress.filter(({ table }) => table === 'users')).toEqual([
+        { table: 'users', done: 4, of: PEOPLE },
+        { table: 'users', done: PEOPLE, of: PEOPLE },
+      ])
+      for (const table of ['user_settings', 'api_keys'])
+        expect(progress).toContainEqual({ table, done: PEOPLE, of: PEOPLE })
+    })
 
-  test('tells how far it is', async () => {
-    const progress: Progress[] = []
-    await run(copy(), { progress })
-    expect(progress.filter(({ table }) => table === 'users')).toEqual([
-      { table: 'users', done: 3, of: PEOPLE },
-      { table: 'users', done: 6, of: PEOPLE },
-      { table: 'users', done: PEOPLE, of: PEOPLE },
-    ])
-    for (const table of ['user_settings', 'api_keys'])
-      expect(progress).toContainEqual({ table, done: PEOPLE, of: PEOPLE })
-  })
+    test('may follow another, and wraps the identity key anew', async () => {
+      const url = await copy()
+      await run(url)
+      const [wrapped] = await runOn<string>(url, 'SELECT value FROM wrapped_keys')
+      await run(url, { root: THIRD, previous: NEW })
+      // Whoever has the key before and the file would have the identity key.
+      expect(await filesOf(url)).not.toContain(Buffer.from(wrapped?.['value'] ?? '').toString('hex'))
+      expect(await peopleWith(url, THIRD)).toBe(PEOPLE)
+      for (const gone of [OLD, NEW]) expect(await faultOf(opened(url, gone))).toBeInstanceOf(KeyFault)
+      await run(url, { previous: THIRD, root: OLD })
+      expect(await peopleWith(url, OLD)).toBe(PEOPLE)
+    })
 
-  test('may follow another, and wraps the identity key anew', async () => {
-    const path = copy()
-    await run(path)
-    await run(path, { root: THIRD, previous: NEW })
-    expect(await peopleWith(path, THIRD)).toBe(PEOPLE)
-    for (const gone of [OLD, NEW]) expect(await faultOf(opened(path, gone))).toBeInstanceOf(KeyFault)
-    await run(path, { previous: THIRD, root: OLD })
-    expect(await peopleWith(path, OLD)).toBe(PEOPLE)
-  })
-
-  test('is done even where there is no room to write the file anew', async () => {
-    const path = copy()
-    const store = await openSqlite(path)
-    const full: Store = { ...store, compact: () => Promise.reject(new Error('full')) }
-    const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
-    expect(await rekey({ store: full, ...roots })).toEqual({ isCompact: false })
-    await store.close()
-    expect(await peopleWith(path, NEW)).toBe(PEOPLE)
-  })
-
-  test('that is done is known', async () => {
-    const path = copy()
-    const known = async (root: Uint8Array) => {
-      const store = await openSqlite(path)
-      const known = await isInForce(store, { root, identityKey: undefined })
+    test('is done even where there is no room to write the file anew', async () => {
+      const url = await copy()
+      const store = await openDatabase(url, { connections: 1 })
+      const full: Store = { ...store, compact: () => Promise.reject(new Error('full')) }
+      const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
+      expect(await rekey({ store: full, ...roots })).toEqual({ isCompact: false })
       await store.close()
-      return known
-    }
-    expect([await known(OLD), await known(NEW)]).toEqual([true, false])
-    await run(path)
-    expect([await known(OLD), await known(NEW)]).toEqual([false, true])
-  })
-})
+      expect(await peopleWith(url, NEW)).toBe(PEOPLE)
+    })
 
-describe('a rekey that is killed', () => {
-  test('before any of its writes leaves what the old key opens, or what it finishes', async () => {
-    const writes = await run(copy())
-    // The beginning, three batches of each of three tables, the end.
-    expect(writes).toBe(11)
-    for (let killedAt = 0; killedAt < 11; killedAt++) {
-      const path = copy()
-      expect(await run(path, { killedAt })).toBe('killed')
-      if (killedAt === 0) expect(await peopleWith(path, OLD)).toBe(PEOPLE)
-      else
-        for (const dataKey of [OLD, NEW])
-          expect((await faultOf(opened(path, dataKey))).message).toContain('begun and is not finished')
-      const before = await valuesOf(path)
-      // What was written is not written again.
-      expect(await run(path)).toBe(11 - killedAt)
-      const after = await valuesOf(path)
-      const kept = [...before].filter(([place, value]) => value !== null && after.get(place) === value)
-      expect(kept.length > 0).toBe(killedAt > 1)
-      expect(await peopleWith(path, NEW)).toBe(PEOPLE)
-      expect(await faultOf(opened(path, OLD))).toBeInstanceOf(KeyFault)
-    }
-  }, 20_000)
-
-  test('is finished by the same keys only', async () => {
-    const path = copy()
-    await run(path, { killedAt: 4 })
-    const before = await valuesOf(path)
-    for (const wrong of [{ root: THIRD }, { previous: THIRD }, { identityKey: BY_HAND }, { root: OLD, previous: NEW }])
-      expect(await faultOf(run(path, wrong))).toBeInstanceOf(KeyFault)
-    expect(await valuesOf(path)).toEqual(before)
-    await run(path)
-    expect(await peopleWith(path, NEW)).toBe(PEOPLE)
-  })
-})
-
-describe('a rekey is refused', () => {
-  test.each([
-    ['with another previous key', { previous: THIRD }],
-    ['with an IDENTITY_HASH_KEY that is not in force', { identityKey: BY_HAND }],
-    ['with keys that are the same', { root: OLD }],
-  ])('%s, and nothing is written', async (_, options) => {
-    const path = copy()
-    const before = readFileSync(path, 'hex')
-    expect(await faultOf(run(path, options))).toBeInstanceOf(KeyFault)
-    expect(readFileSync(path, 'hex')).toBe(before)
+    test('that is done is known', async () => {
+      const url = await copy()
+      const known = async (root: Uint8Array) => {
+        const store = await openDatabase(url, { connections: 1 })
+        const known = await isInForce(store, { root, identityKey: undefined })
+        await store.close()
+        return known
+      }
+      expect([await known(OLD), await known(NEW)]).toEqual([true, false])
+      await run(url)
+      expect([await known(OLD), await known(NEW)]).toEqual([false, true])
+    })
   })
 
-  test('while another has the database open', async () => {
-    const path = copy()
-    const { store, keys } = await opened(path, OLD)
-    const fault = await faultOf(runOn(path))
-    expect(fault).toBeInstanceOf(StoreFault)
-    expect(fault.message).toContain('stop every gateway')
-    expect(await peopleIn(store, keys)).toBe(PEOPLE)
-    await store.close()
-    await run(path)
+  describe('a rekey that is killed', () => {
+    test('before any of its writes leaves what the old key opens, or what it finishes', async () => {
+      const writes = await run(await copy())
+      // The beginning, two batches of each of three tables, the end.
+      expect(writes).toBe(8)
+      for (let killedAt = 0; killedAt < 8; killedAt++) {
+        const url = await copy()
+        expect(await run(url, { killedAt })).toBe('killed')
+        if (killedAt === 0) expect(await peopleWith(url, OLD)).toBe(PEOPLE)
+        else
+          for (const dataKey of [OLD, NEW])
+            expect((await faultOf(opened(url, dataKey))).message).toContain('begun and is not finished')
+        const before = await sealedIn(url)
+        // What was written is not written again.
+        expect(await run(url)).toBe(8 - killedAt)
+        const after = await sealedIn(url)
+        const kept = [...before].filter(([place, value]) => value !== null && after.get(place) === value)
+        expect(kept.length > 0).toBe(killedAt > 1)
+        expect(await peopleWith(url, NEW)).toBe(PEOPLE)
+        expect(await faultOf(opened(url, OLD))).toBeInstanceOf(KeyFault)
+      }
+    }, 20_000)
+
+    test('is finished by the same keys only', async () => {
+      const url = await copy()
+      await run(url, { killedAt: 4 })
+      const before = await sealedIn(url)
+      for (const wrong of [
+        { root: THIRD },
+        { previous: THIRD },
+        { identityKey: BY_HAND },
+        { root: OLD, previous: NEW },
+      ])
+        expect(await faultOf(run(url, wrong))).toBeInstanceOf(KeyFault)
+      expect(await sealedIn(url)).toEqual(before)
+      await run(url)
+      expect(await peopleWith(url, NEW)).toBe(PEOPLE)
+    })
   })
 
-  test('where a value does not open: its place is named, and the old key opens the rest as before', async () => {
-    const path = copy()
-    const { store, keys } = await opened(path, OLD)
-    await store.db.update(apiKeys).set({ name: sql`(SELECT email FROM users LIMIT 1)` }).prepare().execute()
-    await store.close()
-    const fault = await faultOf(run(path))
-    expect(fault.message).toMatch(/^The value of api_keys\.name in row 0{8}-[\d-]+ does not open/)
-    const again = await opened(path, OLD)
-    expect(hex(again.keys.fields)).toBe(hex(keys.fields))
-    await again.store.close()
-  })
-})
+  describe('a rekey is refused', () => {
+    test.each([
+      ['with another previous key', { previous: THIRD }],
+      ['with an IDENTITY_HASH_KEY that is not in force', { identityKey: BY_HAND }],
+      ['with keys that are the same', { root: OLD }],
+    ])('%s, and nothing is written', async (_, options) => {
+      const url = await copy()
+      const before = await tracesOf(url)
+      expect(await faultOf(run(url, options))).toBeInstanceOf(KeyFault)
+      expect(await tracesOf(url)).toEqual(before)
+    })
 
-describe('what changes while a rekey runs', () => {
-  test('is kept, and sealed anew by the next run', async () => {
-    const path = copy()
-    const { keys } = await opened(template, OLD)
-    const store = await openSqlite(path)
-    const late = fields(keys.fields).seal({ table: 'user_settings', column: 'content', row: LATE }, 'late')
-    let batches = 0
-    const disturbed: Store = {
-      ...store,
-      atomically: async writes => {
-        // Between the read of the first settings and their write.
-        if (++batches === 5) {
-          const row = eq(userSettings.userId, LATE)
-          await store.db.update(userSettings).set({ content: late }).where(row).prepare().execute()
-        }
-        await store.atomically(writes)
-      },
-    }
-    const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
-    expect((await faultOf(rekey({ store: disturbed, ...roots }))).message).toContain('Another process wrote')
-    await rekey({ store, ...roots })
-    const content = (await sealedIn(store)).get(`content ${LATE}`) ?? ''
-    await store.close()
-    const next = await opened(path, NEW)
-    expect(fields(next.keys.fields).open({ table: 'user_settings', column: 'content', row: LATE }, content)).toBe(
-      'late',
-    )
-    await next.store.close()
-  })
-})
-
-const LATE = '00000000-0000-4000-8000-000000000000'
-
-describe('an identity key given by hand', () => {
-  test('is stored by a rekey: it may stay or go, and no other is taken', async () => {
-    const path = join(directory, 'by-hand.db')
-    const first = await opened(path, OLD, BY_HAND)
-    await first.store.close()
-    await run(path, { identityKey: BY_HAND })
-    for (const given of [undefined, BY_HAND]) {
-      const { store, keys } = await opened(path, NEW, given)
+    test('while another has the database open', async () => {
+      const url = await copy()
+      const { store, keys } = await opened(url, OLD)
+      const fault = await faultOf(rekeyed(url))
+      expect(fault).toBeInstanceOf(StoreFault)
+      expect(fault.message).toContain('stop every gateway')
+      expect(await peopleIn(store, keys)).toBe(PEOPLE)
       await store.close()
-      expect(hex(keys.identity)).toBe(hex(BY_HAND))
-    }
-    expect(await faultOf(opened(path, NEW, THIRD))).toBeInstanceOf(KeyFault)
+      await run(url)
+    })
+
+    test('for no gateway of another database', async () => {
+      const [url, other] = [await copy(), await copy()]
+      const { store } = await opened(other, OLD)
+      await run(url)
+      await store.close()
+      expect(await peopleWith(url, NEW)).toBe(PEOPLE)
+    })
+
+    test('where a value does not open: its place is named, and the old key opens the rest as before', async () => {
+      const url = await copy()
+      const { store, keys } = await opened(url, OLD)
+      await store.db.update(apiKeys).set({ name: sql`(SELECT email FROM users LIMIT 1)` }).prepare().execute()
+      await store.close()
+      const fault = await faultOf(run(url))
+      expect(fault.message).toMatch(/^The value of api_keys\.name in row 0{8}-[\d-]+ does not open/)
+      const again = await opened(url, OLD)
+      expect(hex(again.keys.fields)).toBe(hex(keys.fields))
+      await again.store.close()
+    })
+  })
+
+  describe('what changes while a rekey runs', () => {
+    test('is kept, and sealed anew by the next run', async () => {
+      const url = await copy()
+      const store = await openDatabase(url, { connections: 1 })
+      const late = fields(oldKeys.fields).seal({ table: 'user_settings', column: 'content', row: LATE }, 'late')
+      let batches = 0
+      const disturbed: Store = {
+        ...store,
+        atomically: async writes => {
+          // Between the read of the first settings and their write.
+          if (++batches === 4) {
+            const row = eq(userSettings.userId, LATE)
+            await store.db.update(userSettings).set({ content: late }).where(row).prepare().execute()
+          }
+          await store.atomically(writes)
+        },
+      }
+      const roots = { root: NEW, previous: OLD, identityKey: undefined, batch, report: () => undefined }
+      expect((await faultOf(rekey({ store: disturbed, ...roots }))).message).toContain('Another process wrote')
+      await rekey({ store, ...roots })
+      const content = (await sealedIn(url)).get(`user_settings.content ${LATE}`) ?? ''
+      await store.close()
+      const next = await opened(url, NEW)
+      expect(fields(next.keys.fields).open({ table: 'user_settings', column: 'content', row: LATE }, content)).toBe(
+        'late',
+      )
+      await next.store.close()
+    })
+  })
+
+  describe('an identity key given by hand', () => {
+    test('is stored by a rekey: it may stay or go, and no other is taken', async () => {
+      const url = await engine.fresh()
+      const first = await opened(url, OLD, BY_HAND)
+      await first.store.close()
+      await run(url, { identityKey: BY_HAND })
+      for (const given of [undefined, BY_HAND]) {
+        const { store, keys } = await opened(url, NEW, given)
+        await store.close()
+        expect(hex(keys.identity)).toBe(hex(BY_HAND))
+      }
+      expect(await faultOf(opened(url, NEW, THIRD))).toBeInstanceOf(KeyFault)
+    })
   })
 })
