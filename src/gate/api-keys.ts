@@ -71,7 +71,7 @@ export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
     const account = { user: row.userId, credential: row.id }
     const owner = userOwnerOf(row.userId)
     const principal: Principal = { kind: 'key', owner, scopes: ACCOUNT_SCOPES, client: undefined, account }
-    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS))
+    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS), at)
     return principal
   }
 

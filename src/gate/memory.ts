@@ -5,8 +5,11 @@ export interface Memory<T> {
   /** Changes whenever something is forgotten: what was learned before that may not be true any more. */
   readonly generation: number
   get(digest: string): T | undefined
-  /** Remembers until a time, in milliseconds since the epoch; the oldest of 10,000 makes room. */
-  set(digest: string, value: T, until: number): void
+  /**
+   * Remembers until a time, in milliseconds since the epoch, what was so at another, now unless told; the oldest of
+   * 10,000 makes room.
+   */
+  set(digest: string, value: T, until: number, from?: number): void
   /** Forgets one. */
   drop(digest: string): void
   /** Forgets all that are meant; all there are, unless told. */
@@ -29,12 +32,12 @@ export function memory<T>(now: () => number): Memory<T> {
       entries.delete(digest)
       return undefined
     },
-    set: (digest, value, until) => {
+    set: (digest, value, until, from = now()) => {
       if (entries.size >= MOST) {
         const oldest = entries.keys().next()
         if (!oldest.done) entries.delete(oldest.value)
       }
-      entries.set(digest, { value, from: now(), until })
+      entries.set(digest, { value, from, until })
     },
     drop: digest => {
       entries.delete(digest)

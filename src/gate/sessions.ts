@@ -82,7 +82,7 @@ export function sessions({ store, now, log, days }: Deps): Sessions {
     const account = { user: row.userId, credential: row.id }
     const owner = userOwnerOf(row.userId)
     const principal: Principal = { kind: 'session', owner, scopes: ACCOUNT_SCOPES, client: undefined, account }
-    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS))
+    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS), at)
     return principal
   }
 

@@ -105,14 +105,24 @@ export function travelsInTheClear(address: string): boolean {
 
 /** Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`. */
 export const database: Kind<string> = {
-  expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST/DATABASE',
+  expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST/DATABASE (a % in it as %25)',
   // `sqlite://host/file` and `sqlite::memory` would name files that nobody meant.
   read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) || isPostgres(text) ? text : undefined),
 }
 
 function isPostgres(text: string): boolean {
   const url = /^postgres(ql)?:\/\/\S+$/.test(text) ? URL.parse(text) : null
-  return url !== null && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname) && url.hash === ''
+  return url !== null && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname) && url.hash === '' && isDecodable(text)
+}
+
+/** Whether every `%` begins an octet of UTF-8: the driver throws otherwise. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** 32 bytes in hex. */

@@ -94,7 +94,7 @@ export const users = sqliteTable('users', {
   id: text().primaryKey(),
   /** Sealed. */
   email: text().notNull(),
-  /** A keyed hash of the address in small letters, to find it by. */
+  /** A keyed hash of the address, its ASCII letters in small, to find it by. */
   emailHash: text('email_hash').notNull().unique(),
   /** Sealed. */
   name: text(),

@@ -1,4 +1,5 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { foldedEmail } from '../protocol/email.ts'
 import { apiKeys, userSettings, users } from './schema.ts'
 
 /** A column whose values are sealed, and the column that holds the row's id. */
@@ -30,5 +31,5 @@ export const sealedColumns: readonly SealedColumn[] = [
 
 /** Every column of keyed hashes. */
 export const lookupColumns: readonly LookupColumn[] = [
-  { column: users.emailHash, what: 'email', of: users.email, normalised: text => text.toLowerCase() },
+  { column: users.emailHash, what: 'email', of: users.email, normalised: foldedEmail },
 ]

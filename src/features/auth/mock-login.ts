@@ -15,6 +15,7 @@ interface Deps {
 
 const PROFILE = { email, name: optional(line(255)), avatar_url: optional(httpsUrl) }
 const isLoopback = networkMatcher(['127.0.0.0/8', '::1/128'])
+const HOPS = ['x-forwarded-for', 'x-real-ip']
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /** A sign-in that believes whatever it is told: for dev mode, and there for this machine alone. */
@@ -42,8 +43,11 @@ export const mockLogin = ({ signIn, ownBody, exchangeOf }: Deps) =>
     { parse: 'none', detail: mockLoginDetail() },
   )
 
-// By the socket and not by X-Forwarded-For, which anyone may write; and by a name of this machine, for a page whose own
-// host name suddenly means 127.0.0.1 is let in by its browser (DNS rebinding).
-function isLocal({ url }: Request, { peer }: Exchange): boolean {
-  return isLoopback(peer()) && LOOPBACK_NAMES.has(new URL(url).hostname)
+// By the socket, and by every hop that a proxy tells of: on this machine one may stand for the whole world (a tunnel that
+// rewrites Host). And by a name of this machine, for a page whose own host name suddenly means 127.0.0.1 is let in by
+// its browser (DNS rebinding).
+function isLocal({ url, headers }: Request, { peer }: Exchange): boolean {
+  const hops = HOPS.flatMap(name => headers.get(name)?.split(',') ?? [])
+  const name = URL.parse(url)?.hostname ?? ''
+  return [peer(), ...hops].every(hop => isLoopback(hop.trim())) && !headers.has('forwarded') && LOOPBACK_NAMES.has(name)
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Session, Sessions } from '../../gate/sessions.ts'
+import { foldedEmail } from '../../protocol/email.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
 import { users } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
@@ -28,7 +29,7 @@ interface Deps {
 }
 
 /**
- * Begins a session of the user with an e-mail address, whatever the case of its letters; makes the user where there is
+ * Begins a session of the user with an e-mail address, whatever the case of its ASCII letters; makes the user where there is
  * none. What is known of an old one stays as it is.
  */
 export function signIn({ store, fields, lookupKey, sessions, now }: Deps) {
@@ -40,7 +41,7 @@ export function signIn({ store, fields, lookupKey, sessions, now }: Deps) {
     const values = {
       id,
       email: sealed('email', email),
-      emailHash: lookupHash(lookupKey, 'email', email.toLowerCase()),
+      emailHash: lookupHash(lookupKey, 'email', foldedEmail(email)),
       name: sealed('name', name),
       avatarUrl: sealed('avatar_url', avatarUrl),
       at: now(),

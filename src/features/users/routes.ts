@@ -4,6 +4,7 @@ import type { ApiKeys } from '../../gate/api-keys.ts'
 import type { Ledger } from '../../gate/ledger.ts'
 import type { limited } from '../../gate/limited.ts'
 import type { Sessions } from '../../gate/sessions.ts'
+import { foldedEmail } from '../../protocol/email.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import type { Log } from '../../protocol/log.ts'
 import { invalidBody, prose, type Read, readMembers } from '../../protocol/members.ts'
@@ -62,7 +63,7 @@ export const users = (deps: Deps) => {
     const { user } = accountOf(exchange)
     const { confirm } = await readMembers(await ownBody(request, exchange), CONFIRM)
     const { email } = await profileOf(user)
-    if (![email.toLowerCase(), user].includes(confirm.toLowerCase()))
+    if (![foldedEmail(email), user].includes(foldedEmail(confirm)))
       throw invalidBody('"confirm" must be your e-mail address, or your id.')
     await deletions.start(user)
     return new Response(null, { status: 204, headers: NO_STORE })
