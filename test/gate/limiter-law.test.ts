@@ -79,16 +79,23 @@ async function play(url: string, rate: Rate, run: number, acts: readonly Act[]) 
     await Promise.all(underWay)
     underWay = []
   }
+  // A statement on its way to PostgreSQL carries the time at which it was asked: it is done at a later one, so that a sweep
+  // or a refusal by a clock that moved meanwhile may come before it. There the clock stands while any is under way.
+  const inTime = async () => {
+    if (url.startsWith('postgres')) await settle()
+  }
   const acting: { [K in Act['act']]: (act: Extract<Act, { act: K }>) => unknown } = {
     take: act => {
       // Not awaited: what follows happens while these are under way.
       for (let count = 0; count < act.count; count++) underWay.push(take(act))
     },
-    pass: ({ worth }) => {
+    pass: async ({ worth }) => {
+      await inTime()
       state.clock += Math.ceil(worth * step)
       state.granted += Math.ceil(worth * step)
     },
-    step: ({ worth }) => {
+    step: async ({ worth }) => {
+      await inTime()
       state.clock += Math.ceil(worth * step)
       state.granted += Math.max(0, Math.ceil(worth * step))
     },
