@@ -8,7 +8,7 @@ import { tokenProblem } from '../protocol/token.ts'
 import type { Fields } from '../store/fields.ts'
 import { apiKeys as table, users } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { memory } from './memory.ts'
+import { type Learned, memory } from './memory.ts'
 import { REMEMBERED_MS } from './sessions.ts'
 
 /** A key as its user may see it; times in milliseconds since the epoch. */
@@ -57,8 +57,7 @@ export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
   const remembered = memory<Principal>(now)
   const placeOf = (row: string) => ({ table: 'api_keys', column: 'name', row })
 
-  async function look(digest: string): Promise<Principal> {
-    const { generation } = remembered
+  async function look(digest: string): Promise<Learned<Principal>> {
     let at = 0
     const [row] = await store.ask(() => {
       at = now()
@@ -71,8 +70,7 @@ export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
     const account = { user: row.userId, credential: row.id }
     const owner = userOwnerOf(row.userId)
     const principal: Principal = { kind: 'key', owner, scopes: ACCOUNT_SCOPES, client: undefined, account }
-    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS), at)
-    return principal
+    return { value: principal, until: Math.min(end, at + REMEMBERED_MS), from: at }
   }
 
   function note({ id, lastUsedAt }: { id: string; lastUsedAt: number | null }, at: number): void {
@@ -90,7 +88,7 @@ export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
       if (!isApiKey(key))
         throw tokenProblem('token_malformed', 'Malformed API key: "sk-sg-" and 40 hex digits, checksum included.')
       const digest = digestOf(key)
-      return remembered.get(digest) ?? look(digest)
+      return remembered.get(digest) ?? remembered.learn(digest, () => look(digest))
     },
     make: async (user, { name, expiresAt }) => {
       const key = newApiKey()

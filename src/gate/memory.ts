@@ -1,5 +1,12 @@
 const MOST = 10_000
 
+/** Something that was looked up: how long it may be remembered, and when it was so, in milliseconds since the epoch. */
+export interface Learned<T> {
+  readonly value: T
+  readonly until: number
+  readonly from: number
+}
+
 /** What was learned of tokens a moment ago, by their digests: the tokens themselves are kept nowhere. */
 export interface Memory<T> {
   /** Changes whenever something is forgotten: what was learned before that may not be true any more. */
@@ -10,6 +17,8 @@ export interface Memory<T> {
    * 10,000 makes room.
    */
   set(digest: string, value: T, until: number, from?: number): void
+  /** What a look finds; remembered, unless something was forgotten while it was under way. */
+  learn(digest: string, look: () => Promise<Learned<T>>): Promise<T>
   /** Forgets one. */
   drop(digest: string): void
   /** Forgets all that are meant; all there are, unless told. */
@@ -18,8 +27,16 @@ export interface Memory<T> {
 
 /** An empty memory. A clock that steps back makes it forget: nothing is held for longer than it was meant to be. */
 export function memory<T>(now: () => number): Memory<T> {
-  const entries = new Map<string, { value: T; from: number; until: number }>()
+  const entries = new Map<string, Learned<T>>()
   let generation = 0
+  function set(digest: string, value: T, until: number, from = now()): void {
+    if (entries.size >= MOST) {
+      const oldest = entries.keys().next()
+      if (!oldest.done) entries.delete(oldest.value)
+    }
+    entries.set(digest, { value, from, until })
+  }
+
   return {
     get generation() {
       return generation
@@ -32,12 +49,12 @@ export function memory<T>(now: () => number): Memory<T> {
       entries.delete(digest)
       return undefined
     },
-    set: (digest, value, until, from = now()) => {
-      if (entries.size >= MOST) {
-        const oldest = entries.keys().next()
-        if (!oldest.done) entries.delete(oldest.value)
-      }
-      entries.set(digest, { value, from, until })
+    set,
+    learn: async (digest, look) => {
+      const before = generation
+      const { value, until, from } = await look()
+      if (generation === before) set(digest, value, until, from)
+      return value
     },
     drop: digest => {
       entries.delete(digest)

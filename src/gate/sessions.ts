@@ -6,7 +6,7 @@ import { ACCOUNT_SCOPES, type Principal, userOwnerOf } from '../protocol/princip
 import { tokenProblem } from '../protocol/token.ts'
 import { sessions as table, users } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
-import { memory } from './memory.ts'
+import { type Learned, memory } from './memory.ts'
 
 /** A sign-in as its user may see it; times in milliseconds since the epoch. */
 export interface Session {
@@ -68,8 +68,7 @@ export function sessions({ store, now, log, days }: Deps): Sessions {
     Math.min(expiresAt, renewedAt + days.idle * DAY_MS, createdAt + days.most * DAY_MS)
   const endFrom = (at: number, createdAt: number) => Math.min(at + days.idle * DAY_MS, createdAt + days.most * DAY_MS)
 
-  async function look(digest: string): Promise<Principal> {
-    const { generation } = remembered
+  async function look(digest: string): Promise<Learned<Principal>> {
     let at = 0
     const [row] = await store.ask(() => {
       at = now()
@@ -82,8 +81,7 @@ export function sessions({ store, now, log, days }: Deps): Sessions {
     const account = { user: row.userId, credential: row.id }
     const owner = userOwnerOf(row.userId)
     const principal: Principal = { kind: 'session', owner, scopes: ACCOUNT_SCOPES, client: undefined, account }
-    if (remembered.generation === generation) remembered.set(digest, principal, Math.min(end, at + REMEMBERED_MS), at)
-    return principal
+    return { value: principal, until: Math.min(end, at + REMEMBERED_MS), from: at }
   }
 
   function renew({ id, createdAt, renewedAt }: Times & { id: string }, at: number): void {
@@ -100,7 +98,7 @@ export function sessions({ store, now, log, days }: Deps): Sessions {
       if (!isSessionToken(token))
         throw tokenProblem('token_malformed', 'Malformed session token: "sess_" and 32 hex digits are expected.')
       const digest = digestOf(token)
-      return remembered.get(digest) ?? look(digest)
+      return remembered.get(digest) ?? remembered.learn(digest, () => look(digest))
     },
     begin: async user => {
       const token = newSessionToken()
