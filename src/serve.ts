@@ -6,7 +6,7 @@ import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
 import { faultOf, type Log } from './protocol/log.ts'
-import { Secret } from './protocol/secret.ts'
+import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { tinfoil } from './upstream/backends.ts'
@@ -160,8 +160,4 @@ async function drained(server: Server, { seconds, onSignal, log }: Draining): Pr
 function displayed(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost'
   return host.includes(':') ? `[${host}]` : host
-}
-
-function bytesOf(hex: Secret | undefined): Uint8Array | undefined {
-  return hex && Buffer.from(hex.reveal(), 'hex')
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { Problem } from '../protocol/problem.ts'
-import type { Secret } from '../protocol/secret.ts'
+import { bytesOf } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
 import { tagOf } from '../store/fields.ts'
 import { readKeyFile, setKeyFileAside } from '../store/key-file.ts'
@@ -92,8 +92,4 @@ function interrupted(cause: Problem): StoreFault {
     'The database stopped answering: look at its disk and run `sealgate rekey` again; it goes on where it was.',
     { cause },
   )
-}
-
-function bytesOf(hex: Secret | undefined): Uint8Array | undefined {
-  return hex && Buffer.from(hex.reveal(), 'hex')
 }

@@ -27,3 +27,8 @@ export class Secret {
     return '[secret]'
   }
 }
+
+/** The bytes of a secret that is given in hex, if it is given. */
+export function bytesOf(hex: Secret | undefined): Uint8Array | undefined {
+  return hex && Buffer.from(hex.reveal(), 'hex')
+}
