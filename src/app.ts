@@ -10,6 +10,7 @@ import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
 import { apiKeys } from './gate/api-keys.ts'
+import type { SessionDays } from './gate/beginnings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
@@ -19,7 +20,7 @@ import { limited } from './gate/limited.ts'
 import { type Limiter, limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
-import { type SessionDays, sessions } from './gate/sessions.ts'
+import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
@@ -106,7 +107,7 @@ export function gateway(parts: Parts) {
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
-  const people = { sessions: sessions({ ...parts, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
+  const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   // Anyone may ask, and each look is a write: one a second is enough.

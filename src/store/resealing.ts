@@ -135,6 +135,12 @@ interface Shape {
   prefix: string
 }
 
+const fresh = (column: SQLiteColumn) => sql`${sql.placeholder(`new ${column.name}`)}`
+
+/** What is not found by its hash now is not to be found by it ever after. */
+const whereThereIsOne = (column: SQLiteColumn) =>
+  sql`CASE WHEN ${column} IS NULL THEN NULL ELSE CAST(${fresh(column)} AS TEXT) END`
+
 function statements({ db }: Store, { table, row, columns, batch, prefix }: Shape) {
   // substr(), not LIKE: SQLite's takes capitals for small letters.
   const isLeft = sql.join(
@@ -145,7 +151,7 @@ function statements({ db }: Store, { table, row, columns, batch, prefix }: Shape
   const hashes = lookupColumns.filter(({ of }) => columns.includes(of)).map(({ column }) => column)
   const changed = Object.entries(getTableColumns(table))
     .filter(([, column]) => [...columns, ...hashes].includes(column))
-    .map(([key, column]) => [key, sql`${sql.placeholder(`new ${column.name}`)}`])
+    .map(([key, column]) => [key, hashes.includes(column) ? whereThereIsOne(column) : fresh(column)])
   const rows = { rows: sql<number>`count(*)` }
   return {
     select: db

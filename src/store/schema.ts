@@ -93,9 +93,9 @@ export const users = sqliteTable('users', {
   /** A UUID; as an owner, `u_` and its digits. */
   id: text().primaryKey(),
   /** Sealed. */
-  email: text().notNull(),
-  /** A keyed hash of the address, its ASCII letters in small, to find it by. */
-  emailHash: text('email_hash').notNull().unique(),
+  email: text(),
+  /** A keyed hash of the address, its ASCII letters in small, to find it by; none where nobody proved the address. */
+  emailHash: text('email_hash').unique(),
   /** Sealed. */
   name: text(),
   /** Sealed. */
@@ -114,12 +114,60 @@ export const userSettings = sqliteTable('user_settings', {
   updatedAt: bigint('updated_at').notNull(),
 })
 
-/** Sign-ins. Times in milliseconds since the epoch. */
+/** Sign-ins that are under way at a provider. */
+export const signIns = sqliteTable('sign_ins', {
+  /** SHA-256 of the state, hex. */
+  stateHash: text('state_hash').primaryKey(),
+  /** SHA-256 of what the browser's cookie says, hex. */
+  browserHash: text('browser_hash').notNull(),
+  provider: text().notNull(),
+  /** Sealed JSON: what is needed when the browser comes back. */
+  content: text().notNull(),
+  /** In milliseconds since the epoch. */
+  expiresAt: bigint('expires_at').notNull(),
+})
+
+/** Accounts at providers, and whose they are. */
+export const linkedAccounts = sqliteTable('linked_accounts', {
+  id: text().primaryKey(),
+  userId: text('user_id').notNull(),
+  provider: text().notNull(),
+  /** Sealed JSON: issuer and subject. */
+  account: text().notNull(),
+  /** A keyed hash of the same, to find it by. */
+  accountHash: text('account_hash').notNull().unique(),
+  linkedAt: bigint('linked_at').notNull(),
+})
+
+/** What owners did, in ids. */
+export const activity = sqliteTable(
+  'activity',
+  {
+    owner: text().notNull(),
+    /** In milliseconds since the epoch. */
+    at: bigint().notNull(),
+    id: text().notNull(),
+    kind: text().notNull(),
+    /** How they signed in, where they did. */
+    authMethod: text('auth_method'),
+  },
+  table => [primaryKey({ columns: [table.owner, table.at, table.id] })],
+)
+
+/** Sessions, and those that wait for whoever brings the code. Times in milliseconds since the epoch. */
 export const sessions = sqliteTable('sessions', {
   id: text().primaryKey(),
   userId: text('user_id').notNull(),
-  /** SHA-256 of the token, hex. */
+  /** SHA-256 of the token, hex; of one that waits, the code's hash, which is no token's. */
   tokenHash: text('token_hash').notNull().unique(),
+  /** SHA-256, hex, of the code that it was begun by, and its challenge; that it was, a second use of it shows. */
+  codeHash: text('code_hash'),
+  /** How its user signed in; of the first sessions that is not known. */
+  authMethod: text('auth_method'),
+  /** Sealed JSON: what was proven at that. */
+  proof: text(),
+  /** 1 where the sign-in made its user. */
+  isFirst: bigint('is_first').notNull().default(0),
   createdAt: bigint('created_at').notNull(),
   renewedAt: bigint('renewed_at').notNull(),
   expiresAt: bigint('expires_at').notNull(),

@@ -1,6 +1,6 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { foldedEmail } from '../protocol/email.ts'
-import { apiKeys, userSettings, users } from './schema.ts'
+import { apiKeys, linkedAccounts, sessions, signIns, userSettings, users } from './schema.ts'
 
 /** A column whose values are sealed, and the column that holds the row's id. */
 export interface SealedColumn {
@@ -27,9 +27,18 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: users, column: users.avatarUrl, row: users.id },
   { table: userSettings, column: userSettings.content, row: userSettings.userId },
   { table: apiKeys, column: apiKeys.name, row: apiKeys.id },
+  { table: sessions, column: sessions.proof, row: sessions.id },
+  { table: signIns, column: signIns.content, row: signIns.stateHash },
+  { table: linkedAccounts, column: linkedAccounts.account, row: linkedAccounts.id },
 ]
 
 /** Every column of keyed hashes. */
 export const lookupColumns: readonly LookupColumn[] = [
   { column: users.emailHash, what: 'email', of: users.email, normalised: foldedEmail },
+  {
+    column: linkedAccounts.accountHash,
+    what: 'account',
+    of: linkedAccounts.account,
+    normalised: account => account,
+  },
 ]

@@ -1,11 +1,12 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
+import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
 import { type Ledger, ledger } from '../../src/gate/ledger.ts'
 import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
-import { type SessionDays, sessions } from '../../src/gate/sessions.ts'
+import { sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
@@ -139,10 +140,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     stallMs: allPatience.bodyMs,
     send: options.send ?? transport(allPatience),
   })
-  const begun = signIn({
-    ...{ store, now, fields: fields(keys.fields), lookupKey: keys.lookup },
-    sessions: sessions({ store, now, log, days: options.sessionDays }),
-  })
+  const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const begun = signIn({ ...sealing, sessions: sessions({ ...sealing, log, days: options.sessionDays }) })
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,

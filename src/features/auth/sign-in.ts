@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import type { Session, Sessions } from '../../gate/sessions.ts'
+import type { Begun } from '../../gate/beginnings.ts'
+import type { Sessions } from '../../gate/sessions.ts'
 import { foldedEmail } from '../../protocol/email.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
 import { users } from '../../store/schema.ts'
@@ -16,7 +17,7 @@ export interface Profile {
 export interface SignedIn {
   readonly user: string
   readonly isNew: boolean
-  readonly session: Session & { readonly token: string }
+  readonly session: Begun
 }
 
 interface Deps {
@@ -48,7 +49,8 @@ export function signIn({ store, fields, lookupKey, sessions, now }: Deps) {
     }
     const [found] = await store.ask(() => findOrMake.execute(values))
     if (!found) throw new TypeError('a user was neither found nor made')
-    return { user: found.id, isNew: found.id === id, session: await sessions.begin(found.id) }
+    const signIn = { user: found.id, isNew: found.id === id, method: 'mock', email, domain: null }
+    return { ...signIn, session: await sessions.begin(signIn) }
   }
 }
 

@@ -21,7 +21,7 @@ export function profiles({ store, fields }: Deps) {
     const opened = (column: string, sealed: string) => fields.open({ table: 'users', column, row: user }, sealed)
     return {
       id: user,
-      email: opened('email', row.email),
+      email: row.email === null ? null : opened('email', row.email),
       name: row.name === null ? null : opened('name', row.name),
       avatar_url: row.avatarUrl === null ? null : opened('avatar_url', row.avatarUrl),
       created_at: new Date(row.createdAt).toISOString(),

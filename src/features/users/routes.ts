@@ -63,7 +63,7 @@ export const users = (deps: Deps) => {
     const { user } = accountOf(exchange)
     const { confirm } = await readMembers(await ownBody(request, exchange), CONFIRM)
     const { email } = await profileOf(user)
-    if (![foldedEmail(email), user].includes(foldedEmail(confirm)))
+    if (![email && foldedEmail(email), user].includes(foldedEmail(confirm)))
       throw invalidBody('"confirm" must be your e-mail address, or your id.')
     await deletions.start(user)
     return new Response(null, { status: 204, headers: NO_STORE })

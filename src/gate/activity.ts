@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { lt, sql } from 'drizzle-orm'
+import { DAY_MS } from '../protocol/metering.ts'
+import { activity as table } from '../store/schema.ts'
+import type { Store, Write } from '../store/store.ts'
+
+/** Something an owner did. */
+export interface Act {
+  readonly owner: string
+  /** In milliseconds since the epoch. */
+  readonly at: number
+  readonly kind: 'signup' | 'login'
+  readonly authMethod: string | null
+}
+
+const KEPT_MS = 90 * DAY_MS
+
+/** What owners did, in ids and for 90 days. */
+export function activity(store: Store) {
+  const { insert, sweep } = prepare(store)
+  return {
+    /** The write that enters one, to be done with what it tells of. */
+    entered: (act: Act): Write => ({ statement: insert, values: { ...act, id: randomBytes(8).toString('hex') } }),
+    /** Deletes what is older. */
+    sweep: async (at: number): Promise<void> => {
+      await store.ask(() => sweep.execute({ before: at - KEPT_MS }))
+    },
+  }
+}
+
+const value = (name: string) => sql`${sql.placeholder(name)}`
+
+function prepare({ db }: Store) {
+  return {
+    insert: db
+      .insert(table)
+      .values({
+        ...{ owner: value('owner'), at: value('at'), id: value('id') },
+        ...{ kind: value('kind'), authMethod: value('authMethod') },
+      })
+      .prepare(),
+    sweep: db
+      .delete(table)
+      .where(lt(table.at, value('before')))
+      .prepare(),
+  }
+}
