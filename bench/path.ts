@@ -16,6 +16,7 @@ import { call } from '../src/upstream/call.ts'
 import { cooldown } from '../src/upstream/cooldown.ts'
 import { enclaves } from '../src/upstream/enclaves.ts'
 import { forwardTo } from '../src/upstream/forward.ts'
+import { handOver } from '../src/upstream/hand-over.ts'
 import { replays } from '../src/upstream/replays.ts'
 import { keySetSource } from '../src/upstream/sources.ts'
 import { tapped } from '../src/upstream/stream.ts'
@@ -26,7 +27,7 @@ const now = Date.now
 const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
 const backend = tinfoil(upstream, new Secret('tk_bench'))
 const idleSeconds = 10
-const ways = { backend, send, now, plaintext: true, stallMs: 60_000, maxBodyBytes: 2 ** 26, maxJsonBytes: 2 ** 25 }
+const ways = { backend, now, plaintext: true, stallMs: 60_000, maxBodyBytes: 2 ** 26, maxJsonBytes: 2 ** 25 }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
 /** Bun.serve and node:http(s), with our transport and tap between them. */
@@ -54,12 +55,11 @@ function forwarded(): Serve {
   })
   const forward = forwardTo({
     ...ways,
-    identityKey: new Uint8Array(32),
+    handOver: handOver({ send, identityKey: new Uint8Array(32), userAgent: 'bench' }),
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(now),
     cooldown: cooldown(now),
     cacheSecrets: cacheSecrets({ ...ways, cacheKey: new Uint8Array(32) }),
-    userAgent: 'bench',
     onUnprocessable: () => undefined,
   })
   return around(async request => {
@@ -112,6 +112,9 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     atcUrl: upstream,
     docs: false,
     call,
+    send,
+    sealed: backend,
+    open: undefined,
     idleSeconds,
   }).fetch
 }

@@ -4,6 +4,7 @@ import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
 import { cacheSecret } from './features/cache-secret.ts'
 import { docs } from './features/docs.ts'
+import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { usage } from './features/usage/routes.ts'
@@ -11,6 +12,7 @@ import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import type { SessionDays } from './gate/beginnings.ts'
+import { type Belongings, belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
@@ -25,9 +27,10 @@ import { settle } from './gate/settle.ts'
 import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
 import { tokens } from './gate/tokens.ts'
-import type { Route } from './protocol/exchange.ts'
+import type { Exchange, Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import type { Log } from './protocol/log.ts'
+import { referencesIn } from './protocol/references.ts'
 import type { Expected } from './protocol/token.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
@@ -35,14 +38,17 @@ import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import type { Call } from './upstream/call.ts'
-import { cooldown } from './upstream/cooldown.ts'
+import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
 import { forwardTo } from './upstream/forward.ts'
+import { forwardOpen } from './upstream/forward-open.ts'
+import { type HandOver, handOver } from './upstream/hand-over.ts'
 import { kept } from './upstream/kept.ts'
 import { ownBody } from './upstream/own-body.ts'
 import { replays } from './upstream/replays.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import type { Transport } from './upstream/transport.ts'
+import { ways } from './upstream/ways.ts'
 
 const HPKE_KEYS_KEPT_MS = 5000
 const BUNDLE_KEPT_MS = 10_000
@@ -78,7 +84,10 @@ export interface Parts {
   ledger: Ledger
   /** Tokens that a caller may use in a UTC day; 0 sets no limit. */
   tokenLimit: number
-  backend: Backend
+  /** Enclaves that open sealed bodies; absent where none is configured. */
+  sealed: Backend | undefined
+  /** A backend that reads open bodies and keeps conversations; absent where none is configured. */
+  open: Backend | undefined
   /** Patterns of the hosts that a client may name as its enclave. */
   enclaveHosts: readonly string[]
   /** Whether bodies may go up unsealed. */
@@ -103,7 +112,7 @@ export interface Parts {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, backend, ledger } = parts
+  const { version, now, store, keys, keySet, expected, sealed, open, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
@@ -121,14 +130,15 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
+  const out = wayOut(parts, belongings(parts))
   const rooms = new Elysia({ name: 'rooms' })
-    .use(health({ version, backends: [backend.name], needs }))
-    .use(inference({ ...gates, ...wayOut(parts) }))
-    .use(cacheSecret({ ...gates, cacheKey: keys.cache }))
+    .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
+    .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
     .use(auth(ours))
     .use(accounts.plugin)
 
+  if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -159,18 +169,36 @@ export function gateway(parts: Parts) {
 }
 
 /** What goes up, and what is asked there on everybody's behalf. */
-function wayOut(parts: Parts) {
-  const { version, now, keys, backend, call } = parts
-  const bundles = kept({ load: attestationSource(call, parts.atcUrl), now, keptMs: BUNDLE_KEPT_MS })
+function wayOut(parts: Parts, { check }: Belongings) {
+  const { version, now, keys, sealed, open, plaintext } = parts
+  const shared = {
+    ...parts,
+    cooldown: cooldown(now),
+    handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
+  }
+  const judge = async (body: Uint8Array, { principal }: Exchange) =>
+    check(principal?.owner ?? '', await referencesIn(body))
+  const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
+  const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
+  return {
+    forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
+    open: toOpen,
+    enclave: toEnclave,
+  }
+}
+
+type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }
+
+/** The way to Tinfoil, and what clients ask before they seal. */
+function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Shared) {
+  const { backend } = shared
+  const bundles = kept({ load: attestationSource(call, atcUrl), now, keptMs: BUNDLE_KEPT_MS })
   const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
   const forward = forwardTo({
-    ...parts,
-    enclaves: enclaves({ backend, hosts: parts.enclaveHosts }),
+    ...shared,
+    enclaves: enclaves({ backend, hosts: enclaveHosts }),
     replays: replays(now),
-    cooldown: cooldown(now),
-    cacheSecrets: cacheSecrets({ ...parts, cacheKey: keys.cache }),
-    identityKey: keys.identity,
-    userAgent: `sealgate/${version}`,
+    cacheSecrets: cacheSecrets({ ...shared, cacheKey: keys.cache }),
     onUnprocessable: () => {
       hpkeKeys.drop()
       bundles.drop()

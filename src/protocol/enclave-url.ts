@@ -1,3 +1,6 @@
+/** Request header in which Tinfoil's clients name the enclave they sealed to. */
+export const ENCLAVE_URL_HEADER = 'x-tinfoil-enclave-url'
+
 /** A pattern for host names: in each label `*` stands for letters, digits and hyphens, never for a dot. */
 const PATTERN = /^(?:[a-z0-9*-]+\.)+[a-z0-9-]+\.[a-z0-9-]+$|^[a-z0-9-]+\.[a-z0-9-]+$/i
 

@@ -8,6 +8,9 @@ declare const route: unique symbol
 /** A route's template, as it stands in the code: no caller's words can be in it. */
 export type Route = string & { readonly [route]: true }
 
+/** Who answers requests: enclaves that open sealed bodies, or a cloud that keeps conversations. */
+export type BackendName = 'tinfoil' | 'openai'
+
 /** How an answer's body ended: to its last byte, cut by the client or their request, or broken by the upstream. */
 export type Ending = 'complete' | 'cancelled' | 'failed'
 
@@ -59,7 +62,7 @@ export class Exchange {
   /** Whether a rate token was taken for it. */
   charged = false
   /** Who was asked, once that is decided. */
-  backend: 'tinfoil' | undefined
+  backend: BackendName | undefined
   /** Bytes of the client's body that were read so far. */
   bytesUp = 0
   /** What the upstream stated that the answer cost, once it did. */

@@ -2,10 +2,12 @@ import { createHmac } from 'node:crypto'
 
 // Each of these is meant for the far end. Naming one in `Connection` does not make it a hop's own: RFC 9110 section
 // 7.6.1 forbids that, and obeying it would let whoever adds a header take the seal's key off a sealed body.
-/** Headers that go up from the client as they came. Whatever is not named stays here. */
-const UP = [
-  'accept',
-  'content-type',
+/** Headers that go up from the client as they came, to whoever reads open bodies. Whatever is not named stays here. */
+export const OPEN_UP = ['accept', 'content-type'] as const
+
+/** The same, to enclaves that open sealed ones. */
+export const SEALED_UP = [
+  ...OPEN_UP,
   'ehbp-encapsulated-key',
   'x-tinfoil-events',
   'x-tinfoil-model',
@@ -50,10 +52,10 @@ export const EXPOSED: readonly string[] = [...DOWN, ...OURS]
 /** Headers of every forwarded answer: nothing between us and the client may store, change or hold it back. */
 const UNTOUCHED = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' }
 
-/** The client's headers that the upstream may see. */
-export function upHeaders(from: Headers): Record<string, string> {
+/** The client's headers that go up. */
+export function upHeaders(from: Headers, passes: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
-  for (const name of UP) {
+  for (const name of passes) {
     const value = from.get(name)
     if (value !== null) headers[name] = value
   }

@@ -2,12 +2,11 @@ import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
-import { type INFERENCE, type InferencePath, METERED } from './routes.ts'
+import { FORMS, type INFERENCE, type InferencePath, METERED } from './routes.ts'
 
 interface Shown {
-  /** A body, where the route takes one; fields of a form where `form` says so. */
+  /** A body, where the route takes one. */
   readonly body?: Readonly<Record<string, unknown>>
-  readonly form?: true
   /** An answer; none where it is binary. */
   readonly answer?: unknown
   /** Whether the answer may be a stream of events. */
@@ -49,11 +48,10 @@ const SHOWN: Readonly<Record<InferencePath, Shown>> = {
   },
   '/v1/audio/transcriptions': {
     body: { file: '(bytes)', model: 'whisper-large-v3-turbo' },
-    form: true,
     answer: { text: 'Hello' },
   },
   '/v1/audio/speech': { body: { model: 'kokoro', input: 'Hello', voice: 'af_sky' } },
-  '/v1/convert/file': { body: { files: '(bytes)' }, form: true, answer: { status: 'success' } },
+  '/v1/convert/file': { body: { files: '(bytes)' }, answer: { status: 'success' } },
 }
 
 const SEAL = 'Sealed by EHBP unless the operator allows plaintext; what stands here is what is sealed.'
@@ -80,7 +78,7 @@ export function forwardedDetail({ method, path, what, ...route }: (typeof INFERE
       requestBody: {
         description: `${SEAL} ${cached ? READ : UNREAD}`,
         required: true,
-        content: taken(shown.body, shown.form),
+        content: taken(shown.body, FORMS.has(path)),
       },
     }),
     responses: {
@@ -104,7 +102,7 @@ const OPEN = ['malformed_json', 'body_too_large'] as const
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const
 
-function taken(body: Readonly<Record<string, unknown>>, form: boolean | undefined) {
+function taken(body: Readonly<Record<string, unknown>>, form: boolean) {
   const properties = Object.fromEntries(Object.entries(body).map(([name, value]) => [name, schemaOf(value)]))
   const required = Object.keys(body).filter(name => name !== 'stream')
   const schema = { type: 'object', required, properties }

@@ -1,4 +1,4 @@
-/** A request that an enclave answers. */
+/** A request that either backend answers. */
 interface InferenceRoute {
   readonly method: 'GET' | 'HEAD' | 'POST'
   readonly path: `/v1/${string}`
@@ -6,6 +6,8 @@ interface InferenceRoute {
   readonly metered?: true
   /** Whether its body is a prompt that Tinfoil keeps the beginning of, by `user_cache_secret`. */
   readonly cached?: true
+  /** Whether its body is a form (multipart). */
+  readonly form?: true
   /** What it is for, as the documentation says it. */
   readonly what: string
 }
@@ -32,9 +34,9 @@ export const INFERENCE = [
   { method: 'POST', path: '/v1/responses/input_tokens', what: 'Tokens that a response would count.' },
   { method: 'POST', path: '/v1/completions', metered: true, cached: true, what: 'A text continued.' },
   { method: 'POST', path: '/v1/embeddings', metered: true, what: 'Texts as vectors.' },
-  { method: 'POST', path: '/v1/audio/transcriptions', what: 'Speech as text; multipart.' },
+  { method: 'POST', path: '/v1/audio/transcriptions', form: true, what: 'Speech as text; multipart.' },
   { method: 'POST', path: '/v1/audio/speech', what: 'Text as speech; the answer is binary.' },
-  { method: 'POST', path: '/v1/convert/file', what: 'A document as text; multipart.' },
+  { method: 'POST', path: '/v1/convert/file', form: true, what: 'A document as text; multipart.' },
 ] as const satisfies readonly InferenceRoute[]
 
 /** The paths of those whose answers cost tokens. */
@@ -42,8 +44,11 @@ export const METERED: ReadonlySet<string> = new Set(
   INFERENCE.flatMap(route => ('metered' in route ? [route.path] : [])),
 )
 
-/** A path that an enclave answers. */
+/** A path that either backend answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']
 
 /** The routes whose prompts Tinfoil caches. */
 export const CACHED: ReadonlySet<string> = new Set(INFERENCE.filter(route => 'cached' in route).map(({ path }) => path))
+
+/** The routes whose bodies are forms. */
+export const FORMS: ReadonlySet<string> = new Set(INFERENCE.filter(route => 'form' in route).map(({ path }) => path))

@@ -45,4 +45,14 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE activity (owner TEXT NOT NULL, at BIGINT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, auth_method TEXT, PRIMARY KEY (owner, at, id))',
     'CREATE INDEX activity_by_time ON activity (at)',
   ],
+  [
+    'ALTER TABLE ledger ADD COLUMN chat_id TEXT',
+    'CREATE INDEX ledger_by_chat ON ledger (owner, chat_id) WHERE chat_id IS NOT NULL',
+    'ALTER TABLE activity ADD COLUMN about TEXT',
+    'CREATE TABLE belongings (kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, PRIMARY KEY (kind, id))',
+    'CREATE INDEX belongings_of_owner ON belongings (owner, kind, used_at, id)',
+    'CREATE TABLE outbox (id TEXT PRIMARY KEY NOT NULL, task TEXT NOT NULL, kind TEXT NOT NULL, about TEXT, idempotency_key TEXT, due_at BIGINT NOT NULL, tries BIGINT NOT NULL)',
+    'CREATE INDEX outbox_by_time ON outbox (due_at)',
+    'CREATE TABLE kept_secrets (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL)',
+  ],
 ]

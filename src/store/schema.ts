@@ -59,6 +59,8 @@ export const ledger = sqliteTable(
     bytesDown: bigint('bytes_down').notNull(),
     /** 1 where the tokens are an estimate. */
     estimated: bigint().notNull(),
+    /** The id of an open answer, by which its signature is asked for. */
+    chatId: text('chat_id'),
   },
   table => [primaryKey({ columns: [table.owner, table.at, table.id] })],
 )
@@ -150,6 +152,8 @@ export const activity = sqliteTable(
     kind: text().notNull(),
     /** How they signed in, where they did. */
     authMethod: text('auth_method'),
+    /** The id of what it was done with. */
+    about: text(),
   },
   table => [primaryKey({ columns: [table.owner, table.at, table.id] })],
 )
@@ -187,6 +191,43 @@ export const apiKeys = sqliteTable('api_keys', {
   expiresAt: bigint('expires_at'),
   /** To the hour. */
   lastUsedAt: bigint('last_used_at'),
+})
+
+/** What callers have at a backend: ids and owners, and nothing of what is in it. Times in milliseconds since the epoch. */
+export const belongings = sqliteTable(
+  'belongings',
+  {
+    kind: text().notNull(),
+    /** As the backend spells it: no other spelling is this. */
+    id: text().notNull(),
+    owner: text().notNull(),
+    createdAt: bigint('created_at').notNull(),
+    usedAt: bigint('used_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.kind, table.id] })],
+)
+
+/** What is still to be done at a backend, so that it has nothing that nobody owns. */
+export const outbox = sqliteTable('outbox', {
+  id: text().primaryKey(),
+  /** `create`: something is being made, and its id is not known yet; `delete`: it is known, and is to go. */
+  task: text().notNull(),
+  kind: text().notNull(),
+  /** What is to go, or what is being cloned. */
+  about: text(),
+  /** Under which the backend makes a thing once, however often it is asked. */
+  idempotencyKey: text('idempotency_key'),
+  /** When it is taken up, unless whoever began it has done it by then; in milliseconds since the epoch. */
+  dueAt: bigint('due_at').notNull(),
+  tries: bigint().notNull(),
+})
+
+/** Secrets that were given to us and have to outlive a restart. */
+export const keptSecrets = sqliteTable('kept_secrets', {
+  name: text().primaryKey(),
+  /** Sealed. */
+  value: text().notNull(),
+  updatedAt: bigint('updated_at').notNull(),
 })
 
 /** Keys that can no longer be derived from the root, wrapped under it. */

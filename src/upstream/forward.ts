@@ -1,18 +1,16 @@
-import type { IncomingMessage } from 'node:http'
+import { ENCLAVE_URL_HEADER } from '../protocol/enclave-url.ts'
 import type { Exchange } from '../protocol/exchange.ts'
-import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
 import { CACHED } from '../protocol/routes.ts'
-import { ASK_METRICS_HEADER } from '../protocol/usage.ts'
 import { relay } from './answer.ts'
-import { type Backend, pathAt } from './backends.ts'
-import { type Body, openBody } from './body.ts'
+import type { Backend } from './backends.ts'
+import { openBody } from './body.ts'
 import type { CacheSecrets } from './cache-secret.ts'
 import type { Cooldown } from './cooldown.ts'
 import type { Enclaves } from './enclaves.ts'
+import { type HandOver, lengthOf } from './hand-over.ts'
 import type { Replays } from './replays.ts'
 import { isSettled, requireSealed, sealClaimed } from './seal.ts'
-import type { Transport } from './transport.ts'
 
 interface Deps {
   backend: Backend
@@ -22,7 +20,7 @@ interface Deps {
   cacheSecrets: CacheSecrets
   /** Whether a body may go up unsealed. */
   plaintext: boolean
-  send: Transport
+  handOver: HandOver
   now: () => number
   /** The longest request body. */
   maxBodyBytes: number
@@ -30,9 +28,6 @@ interface Deps {
   maxJsonBytes: number
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
-  identityKey: Uint8Array
-  /** What this gateway calls itself upstream, `sealgate/1.2.3`. */
-  userAgent: string
   /** Told when a 422 passes: the upstream's key may have changed. */
   onUnprocessable: () => void
 }
@@ -49,13 +44,12 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
  * sealed one for the second time.
  */
 export function forwardTo(deps: Deps): Forward {
-  const { backend, enclaves, replays, cooldown, cacheSecrets, plaintext, now, onUnprocessable } = deps
-  const authorization = `Bearer ${backend.key.reveal()}`
+  const { backend, enclaves, replays, cooldown, cacheSecrets, plaintext, handOver, now, onUnprocessable } = deps
 
   return async (request, exchange) => {
     exchange.hold()
     exchange.backend = backend.name
-    const base = enclaves(request.headers.get('x-tinfoil-enclave-url'))
+    const base = enclaves(request.headers.get(ENCLAVE_URL_HEADER))
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
     const isPrompt = key === undefined && CACHED.has(exchange.route ?? '')
@@ -71,7 +65,7 @@ export function forwardTo(deps: Deps): Forward {
     const body = isPrompt ? await cacheSecrets.added(opened, exchange) : { body: opened, length: lengthOf(request) }
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()
-    const answer = await handOver(request, exchange, { base, ...body, authorization }, deps).catch(error => {
+    const answer = await handOver(request, exchange, { backend, base, ...body }).catch(error => {
       if (!exchange.reached) forget()
       throw error
     })
@@ -83,42 +77,6 @@ export function forwardTo(deps: Deps): Forward {
     return relay(answer, { request, exchange, now, sealed: key !== undefined, backend: backend.name })
   }
 }
-
-function handOver(
-  request: Request,
-  exchange: Exchange,
-  { base, body, length, authorization }: { base: URL; body: Body | null; length: Length; authorization: string },
-  { send, identityKey, userAgent }: Deps,
-): Promise<IncomingMessage> {
-  const { path, query } = exchange.target
-  const idempotencyKey = request.headers.get('idempotency-key')
-  const owner = exchange.principal?.owner ?? ''
-  return send({
-    origin: base,
-    method: request.method,
-    path: pathAt(base, path) + query,
-    headers: {
-      ...upHeaders(request.headers),
-      ...(length !== null && { 'content-length': String(length) }),
-      ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
-      authorization,
-      'user-agent': userAgent,
-      'x-request-id': exchange.id,
-      [ASK_METRICS_HEADER]: 'true',
-    },
-    body,
-    reached: () => {
-      exchange.reached = true
-    },
-    signal: request.signal,
-  })
-}
-
-/** A body's length, `null` where none is told and it goes in chunks. */
-type Length = string | number | null
-
-/** The client's own framing. */
-const lengthOf = ({ body, headers }: Request): Length => body && headers.get('content-length')
 
 const anything = () => true
 

@@ -136,7 +136,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
-    backend: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
+    sealed: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
+    open: undefined,
     stallMs: allPatience.bodyMs,
     send: options.send ?? transport(allPatience),
   })

@@ -7,6 +7,7 @@ import { cacheSecrets } from '../../src/upstream/cache-secret.ts'
 import { cooldown } from '../../src/upstream/cooldown.ts'
 import { enclaves } from '../../src/upstream/enclaves.ts'
 import { forwardTo } from '../../src/upstream/forward.ts'
+import { handOver } from '../../src/upstream/hand-over.ts'
 import { replays } from '../../src/upstream/replays.ts'
 import { transport } from '../../src/upstream/transport.ts'
 import { UPSTREAM_KEY } from './gateway.ts'
@@ -31,11 +32,13 @@ export function wayOut(upstream: string): WayOut {
     maxBodyBytes: 68_157_440,
     maxJsonBytes: 33_554_432,
     plaintext: true,
-    send: transport({ connectMs: 5000, bodyMs: 5000, headerMs: 5000 }),
+    handOver: handOver({
+      send: transport({ connectMs: 5000, bodyMs: 5000, headerMs: 5000 }),
+      identityKey: new Uint8Array(32),
+      userAgent: 'sealgate/test',
+    }),
     now: Date.now,
     stallMs: 5000,
-    identityKey: new Uint8Array(32),
-    userAgent: 'sealgate/test',
     onUnprocessable: () => undefined,
   })
   const over: Exchange[] = []

@@ -1,0 +1,70 @@
+import type { Exchange } from '../protocol/exchange.ts'
+import { relay } from './answer.ts'
+import type { Backend } from './backends.ts'
+import { type Body, openBody } from './body.ts'
+import type { Cooldown } from './cooldown.ts'
+import { type HandOver, type Load, lengthOf } from './hand-over.ts'
+import { bodyOf, readWhole } from './whole.ts'
+
+interface Deps {
+  backend: Backend
+  cooldown: Cooldown
+  handOver: HandOver
+  /** @throws Problem where a body names what its caller may not. */
+  judge: (body: Uint8Array, exchange: Exchange) => Promise<void>
+  now: () => number
+  /** The longest request body. */
+  maxBodyBytes: number
+  /** The longest one that is read. */
+  maxJsonBytes: number
+  /** Milliseconds without a byte of its body after which a client is given up. */
+  stallMs: number
+}
+
+/** What is taken of a request. */
+export interface Taking {
+  /** A JSON object that may name things, which is read; a form, which passes as it comes; or no body. */
+  readonly body: 'json' | 'form' | 'none'
+  /** Ours for what is asked, from `/v1` on; as the client wrote it unless told. */
+  readonly path?: string
+}
+
+/** Sends a request on to a backend that reads open bodies, and its answer back, both byte for byte. */
+export type ForwardOpen = (request: Request, exchange: Exchange, taking: Taking) => Promise<Response>
+
+/** Forwards to one such backend. What a body names is judged before any connection. */
+export function forwardOpen(deps: Deps): ForwardOpen {
+  const { backend, cooldown, handOver, now } = deps
+  return async (request, exchange, { body: kind, path = exchange.target.path }) => {
+    exchange.hold()
+    exchange.backend = backend.name
+    cooldown.check(backend.base.origin)
+    const load = kind === 'none' ? NOTHING : await loadOf(request, exchange, { ...deps, isRead: kind === 'json' })
+    const answer = await handOver(request, exchange, { backend, path, ...load })
+    cooldown.heed(backend.base.origin, answer)
+    return relay(answer, { request, exchange, now, sealed: false, backend: backend.name })
+  }
+}
+
+type Goods = Pick<Load, 'body' | 'length' | 'type'>
+
+const NOTHING: Goods = { body: null, length: null }
+// What was judged as JSON is read as JSON.
+const JSON_TYPE = 'application/json'
+
+async function loadOf(request: Request, exchange: Exchange, deps: Deps & { isRead: boolean }): Promise<Goods> {
+  const { isRead, judge, stallMs, maxBodyBytes, maxJsonBytes } = deps
+  const opened: Body | null = await openBody(request, {
+    stallMs,
+    maxBytes: isRead ? Math.min(maxJsonBytes, maxBodyBytes) : maxBodyBytes,
+    counted: bytes => {
+      exchange.bytesUp += bytes
+    },
+    isEnough: () => true,
+  })
+  if (!isRead) return { body: opened, length: lengthOf(request) }
+  const bytes = await readWhole(opened, stallMs)
+  if (bytes.length === 0) return { ...NOTHING, length: 0 }
+  await judge(bytes, exchange)
+  return { ...bodyOf([bytes]), type: JSON_TYPE }
+}

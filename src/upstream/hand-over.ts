@@ -1,0 +1,78 @@
+import type { IncomingMessage } from 'node:http'
+import type { Exchange } from '../protocol/exchange.ts'
+import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
+import { type Backend, pathAt } from './backends.ts'
+import type { Body } from './body.ts'
+import type { Transport } from './transport.ts'
+
+/** What of a request goes up beside its headers, and where. */
+export interface Load {
+  readonly backend: Backend
+  /** Where it goes; the backend's own base unless told. */
+  readonly base?: URL
+  /** Ours for what is asked, from `/v1` on; as the client wrote it unless told. */
+  readonly path?: string
+  readonly body: Body | null
+  readonly length: Length
+  /** Its media type; as the client wrote it unless told. */
+  readonly type?: string
+}
+
+/** A body's length, `null` where none is told and it goes in chunks. */
+type Length = string | number | null
+
+/** Hands a request over to a backend; as {@link Transport}. */
+export type HandOver = (request: Request, exchange: Exchange, load: Load) => Promise<IncomingMessage>
+
+interface Deps {
+  send: Transport
+  identityKey: Uint8Array
+  /** What this gateway calls itself upstream, `sealgate/1.2.3`. */
+  userAgent: string
+}
+
+/**
+ * Hands requests over with the backend's key in place of the caller's token. Where that key is refused and there is another
+ * one now, a body that is still here goes up once more.
+ */
+export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
+  return async (
+    request,
+    exchange,
+    { backend, base = backend.base, path = exchange.target.path, body, length, type },
+  ) => {
+    const { credentials, below, passes, asks } = backend
+    const idempotencyKey = request.headers.get('idempotency-key')
+    const owner = exchange.principal?.owner ?? ''
+    const sendWith = (authorization: string) =>
+      send({
+        origin: base,
+        method: request.method,
+        path: pathAt(base, path.slice(below.length)) + exchange.target.query,
+        headers: {
+          ...upHeaders(request.headers, passes),
+          ...(type !== undefined && { 'content-type': type }),
+          ...(length !== null && { 'content-length': String(length) }),
+          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
+          authorization,
+          'user-agent': userAgent,
+          'x-request-id': exchange.id,
+          ...asks,
+        },
+        body,
+        reached: () => {
+          exchange.reached = true
+        },
+        signal: request.signal,
+      })
+    const given = credentials.current()
+    const authorization = typeof given === 'string' ? given : await given
+    const answer = await sendWith(authorization)
+    if (answer.statusCode !== 401 || !(await credentials.renewed(authorization)) || body?.rest) return answer
+    answer.destroy()
+    return sendWith(await credentials.current())
+  }
+}
+
+/** The client's own framing. */
+export const lengthOf = ({ body, headers }: Request): Length => body && headers.get('content-length')

@@ -1,0 +1,51 @@
+import { ENCAPSULATED_KEY_HEADER } from '../protocol/ehbp.ts'
+import { ENCLAVE_URL_HEADER } from '../protocol/enclave-url.ts'
+import type { Exchange } from '../protocol/exchange.ts'
+import { Problem } from '../protocol/problem.ts'
+import { FORMS } from '../protocol/routes.ts'
+import type { Forward } from './forward.ts'
+import type { ForwardOpen } from './forward-open.ts'
+
+interface Deps {
+  /** To enclaves that open sealed bodies. */
+  sealed: Forward | undefined
+  /** To a backend that reads open ones. */
+  open: ForwardOpen | undefined
+  /** Whether bodies may go up unsealed where they could be sealed. */
+  plaintext: boolean
+}
+
+/**
+ * Where a request goes that either backend could answer: a sealed body, or whoever names an enclave, to the enclave; an
+ * open body elsewhere only where no enclave is there or the operator allows it, so that who forgot to seal learns of it.
+ * @throws Problem `sealed_body_required`, or `sealed_body_refused` where nobody can open it.
+ */
+export function ways({ sealed, open, plaintext }: Deps): Forward {
+  return (request, exchange) => {
+    const { headers } = request
+    const isMeantSealed = headers.has(ENCAPSULATED_KEY_HEADER) || headers.has(ENCLAVE_URL_HEADER)
+    if (sealed && (!open || isMeantSealed || !plaintext)) return sealed(request, exchange)
+    if (!open) throw new TypeError('a gateway without a backend')
+    return openOnly(open, request, exchange)
+  }
+}
+
+/** @throws Problem `sealed_body_refused` */
+function openOnly(open: ForwardOpen, request: Request, exchange: Exchange): Promise<Response> {
+  requireOpen(request)
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
+  const form = FORMS.has(exchange.route ?? '')
+  return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none' })
+}
+
+/**
+ * Holds a request to a backend that reads bodies to an open one.
+ * @throws Problem `sealed_body_refused`
+ */
+export function requireOpen({ headers }: Request): void {
+  if (!headers.has(ENCAPSULATED_KEY_HEADER)) return
+  throw new Problem(
+    'sealed_body_refused',
+    'The body is sealed, and what answers this cannot open it: send it open, or ask what an enclave answers.',
+  )
+}
