@@ -1,39 +1,56 @@
 import { Problem } from '../protocol/problem.ts'
 
-interface Asked {
-  url: string
-  accept: string
+interface Bounds {
   /** Milliseconds for the whole exchange. */
   withinMs: number
   maxBytes: number
 }
 
+interface Asked extends Bounds {
+  url: string
+  accept: string
+}
+
+interface Sent extends Bounds {
+  url: string
+  method?: 'GET' | 'POST'
+  headers: Record<string, string>
+  body?: string | URLSearchParams | undefined
+}
+
 /** Gets a small document from somebody else's server. */
 export type Call = (asked: Asked) => Promise<Uint8Array>
 
+/** Asks somebody else's server something small; gives its answer, whatever the status, read to the end. */
+export type Send = (sent: Sent) => Promise<Response>
+
+const NO_BODY = new Set([204, 205, 304])
+
 /**
- * Every call that is not a forwarded request: GET, no redirects, bounded in time and size, certificates verified, no
- * proxy and no compression, nothing of ours sent along.
- * @throws Problem `upstream_unreachable`, `upstream_timeout` or `upstream_malformed` (not an HTTP URL, any status but
- * 200, too large).
+ * Every call that is not a forwarded request: no redirects, bounded in time and size, certificates verified, no proxy and
+ * no compression, nothing of ours sent along but what is told.
+ * @throws Problem `upstream_unreachable`, `upstream_timeout` or `upstream_malformed` (not an HTTP URL, too large).
  */
-export const call: Call = async ({ url, accept, withinMs, maxBytes }) => {
+export const send: Send = async ({ url, method = 'GET', headers, body, withinMs, maxBytes }) => {
   // fetch also reads files and buckets, and a URL may come out of a document of somebody else's.
   if (!/^https?:/i.test(url)) throw new Problem('upstream_malformed', 'The other server has no HTTP address.')
   try {
     const response = await fetch(url, {
-      headers: { accept, 'user-agent': 'sealgate' },
+      method,
+      headers: { ...headers, 'user-agent': 'sealgate' },
+      ...(body !== undefined && { body }),
+      // On a kept connection that is just being closed a POST would be lost, and may not be sent again.
+      keepalive: method === 'GET',
       redirect: 'manual',
       decompress: false,
       proxy: false,
       tls: { rejectUnauthorized: true },
       signal: AbortSignal.timeout(withinMs),
     })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw malformed(`with status ${response.status}`)
-    }
-    return await readAtMost(maxBytes, response)
+    const { status } = response
+    if (status < 200 || status > 599) throw malformed(`with status ${status}`)
+    const bytes = await readAtMost(maxBytes, response)
+    return new Response(NO_BODY.has(status) ? null : bytes, { status, headers: response.headers })
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     if (cause instanceof DOMException && cause.name === 'TimeoutError')
@@ -42,7 +59,14 @@ export const call: Call = async ({ url, accept, withinMs, maxBytes }) => {
   }
 }
 
-async function readAtMost(maxBytes: number, { body }: Response): Promise<Uint8Array> {
+/** The body of an answer with status 200. @throws Problem as `send` does, and `upstream_malformed` for any other status. */
+export const call: Call = async ({ accept, ...asked }) => {
+  const response = await send({ ...asked, headers: { accept } })
+  if (response.status !== 200) throw malformed(`with status ${response.status}`)
+  return response.bytes()
+}
+
+async function readAtMost(maxBytes: number, { body }: Response): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body ?? []) {
