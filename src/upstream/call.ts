@@ -13,9 +13,9 @@ interface Asked extends Bounds {
 
 interface Sent extends Bounds {
   url: string
-  method?: 'GET' | 'POST'
+  method?: 'GET' | 'POST' | 'DELETE'
   headers: Record<string, string>
-  body?: string | URLSearchParams | undefined
+  body?: string | URLSearchParams | Uint8Array<ArrayBuffer> | undefined
 }
 
 /** Gets a small document from somebody else's server. */
