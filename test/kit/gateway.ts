@@ -11,7 +11,7 @@ import { slots } from '../../src/gate/slots.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
-import { tinfoil } from '../../src/upstream/backends.ts'
+import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
@@ -20,10 +20,15 @@ import { DATA_KEY } from './database.ts'
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
 export const UPSTREAM_KEY = 'tk-upstream-key-for-tests'
+export const CLOUD_KEY = 'sk-cloud-key-for-tests'
 
 export interface KitOptions {
   /** Base URL of the upstream. */
   upstream: string
+  /** Whether the upstream opens sealed bodies for us; it does unless told. */
+  isSealing?: boolean
+  /** Origin of a backend shaped like OpenAI's, which takes CLOUD_KEY; none unless given. */
+  cloud?: string
   rpm?: number
   burst?: number
   /** Requests that a caller may have open; any number unless given. */
@@ -103,6 +108,7 @@ const DEFAULTS = {
   idleSeconds: 30,
   enclaveHosts: ['inference.tinfoil.sh'],
   plaintext: true,
+  isSealing: true,
   origins: [],
   proxies: [],
   docs: true,
@@ -136,8 +142,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
-    sealed: tinfoil(upstream, new Secret(UPSTREAM_KEY)),
-    open: undefined,
+    sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
+    open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, fixed(new Secret(CLOUD_KEY))),
     stallMs: allPatience.bodyMs,
     send: options.send ?? transport(allPatience),
   })
