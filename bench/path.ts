@@ -75,6 +75,7 @@ const unbooked: Ledger = {
   isFull: false,
   enter: () => undefined,
   spent: async () => 0,
+  wasAnswered: async () => false,
   flush: async () => undefined,
   close: async () => undefined,
 }

@@ -7,6 +7,7 @@ import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
@@ -138,6 +139,7 @@ export function gateway(parts: Parts) {
     .use(auth(ours))
     .use(accounts.plugin)
 
+  if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))

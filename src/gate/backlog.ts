@@ -12,6 +12,8 @@ export interface Backlog {
    * are stored: each entry once, though it is on its way from here to there.
    */
   tokens(owner: string, range: { from: number; to: number }, stored: () => Promise<number>): Promise<number>
+  /** Whether one of an owner's is about the answer of that id. */
+  has(owner: string, chatId: string): boolean
   /**
    * Writes all that was added so far.
    * @throws Problem `database_unavailable`; what could not be written stays.
@@ -74,6 +76,10 @@ export function backlog({ store, log }: { store: Store; log: Log }): Backlog {
         if (begun === before) return there + here(owner, range)
       }
     },
+    has: (owner, chatId) =>
+      [batch?.entries ?? [], waiting].some(entries =>
+        entries.some(entry => entry.chatId === chatId && entry.owner === owner),
+      ),
     flush: async () => {
       const all = added
       while (written < all) {

@@ -18,6 +18,8 @@ export interface Entry {
   readonly bytesUp: number
   readonly bytesDown: number
   readonly usage: Usage
+  /** The id of an open answer, by which its signature is asked for. */
+  readonly chatId: string | undefined
 }
 
 /** Entries that live or die together in the database: a row for each, and what they add to the sums. */
@@ -44,10 +46,18 @@ export function batches(store: Store): (entries: readonly Entry[]) => Batch {
   }
 }
 
-function rowOf({ usage, ...entry }: Entry) {
+function rowOf({ usage, chatId, ...entry }: Entry) {
   const { model = null, cost = null, prompt, completion, cached, estimated } = usage
   const counts = { promptTokens: prompt, completionTokens: completion, cachedTokens: cached }
-  return { ...entry, id: randomBytes(8).toString('hex'), model, cost, ...counts, estimated: Number(estimated) }
+  return {
+    ...entry,
+    id: randomBytes(8).toString('hex'),
+    chatId: chatId ?? null,
+    model,
+    cost,
+    ...counts,
+    estimated: Number(estimated),
+  }
 }
 
 /**
@@ -104,6 +114,7 @@ function statements({ db }: Store) {
         ending: value('ending'),
         bytesUp: value('bytesUp'),
         bytesDown: value('bytesDown'),
+        chatId: value('chatId'),
         ...counts,
       })
       .prepare(),

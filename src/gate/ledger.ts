@@ -1,7 +1,7 @@
 import { and, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Log } from '../protocol/log.ts'
 import { DAY_MS, HOUR_MS } from '../protocol/metering.ts'
-import { usageHours } from '../store/schema.ts'
+import { ledger as entries, usageHours } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { backlog } from './backlog.ts'
 import type { Entry } from './batch.ts'
@@ -17,6 +17,11 @@ export interface Ledger {
    * @throws Problem `database_unavailable`
    */
   spent(owner: string, at: number): Promise<number>
+  /**
+   * Whether an owner was given the open answer of that id.
+   * @throws Problem `database_unavailable`
+   */
+  wasAnswered(owner: string, chatId: string): Promise<boolean>
   /**
    * Writes all that was entered so far.
    * @throws Problem `database_unavailable`: nothing is lost, and it will be tried again.
@@ -45,6 +50,7 @@ const LONGEST_PAUSE_MS = 4000
 export function ledger({ store, log, flushMs }: Deps): Ledger {
   const waiting = backlog({ store, log })
   const tokens = tokensStatement(store)
+  const answered = answeredStatement(store)
   let timer: ReturnType<typeof setTimeout> | undefined
   let pauseMs = FIRST_PAUSE_MS
   let closed = false
@@ -80,6 +86,9 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
         (await store.ask(() => tokens.execute({ owner, since: from, until: to })))[0]?.tokens ?? 0
       return waiting.tokens(owner, { from: from * HOUR_MS, to: to * HOUR_MS }, stored)
     },
+    // Here first: what is not here any more is there.
+    wasAnswered: async (owner, chatId) =>
+      waiting.has(owner, chatId) || (await store.ask(() => answered.execute({ owner, chatId }))).length > 0,
     flush: waiting.flush,
     close: async () => {
       // What cannot be written now is lost; the log has just said how much.
@@ -88,6 +97,16 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
       clearTimeout(timer)
     },
   }
+}
+
+function answeredStatement({ db }: Store) {
+  const { owner, chatId } = entries
+  return db
+    .select({ owner })
+    .from(entries)
+    .where(and(eq(owner, sql.placeholder('owner')), eq(chatId, sql.placeholder('chatId'))))
+    .limit(1)
+    .prepare()
 }
 
 function tokensStatement({ db }: Store) {

@@ -34,13 +34,13 @@ export function settle({ ledger, callers, slots, inFlight, log }: Deps) {
   return (exchange: Exchange, end: End): void => {
     if (exchange.inFlight) inFlight.leave()
     if (exchange.slot) slots?.release(exchange.slot)
-    const { principal, reached, backend, route, charged, startedAt, bytesUp } = exchange
+    const { principal, reached, backend, route, charged, startedAt, bytesUp, chatId } = exchange
     if (!principal) return
     const { owner } = principal
     const { status, ending, bytes } = end
     if (reached && backend && route)
       ledger.enter({
-        ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes },
+        ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes, chatId },
         usage: usageOf(exchange, end),
       })
     if (charged && isFree(status))

@@ -67,6 +67,8 @@ export class Exchange {
   bytesUp = 0
   /** What the upstream stated that the answer cost, once it did. */
   usage: Usage | undefined
+  /** The id of an open answer, once it was told. */
+  chatId: string | undefined
   /** Events of the answer's stream that passed so far: about as many as tokens. */
   events = 0
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */

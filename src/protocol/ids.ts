@@ -14,3 +14,11 @@ export function uuidFrom(text: string): string | undefined {
 export function requestIdFrom(inbound: string | null): RequestId {
   return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId
 }
+
+/**
+ * Whether a text may be the id of something at a backend: up to 255 letters, digits and `._:-`, and no dot segment. Whatever
+ * else is written is nobody's id.
+ */
+export function isPlainId(text: string): boolean {
+  return /^[A-Za-z0-9._:-]{1,255}$/.test(text) && text !== '.' && text !== '..'
+}

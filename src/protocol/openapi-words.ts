@@ -10,8 +10,8 @@ const inQuery = (name: string, description: string) => {
   return { name, in: 'query', required: false, description, schema: { type: 'string' } }
 }
 
-const inPath = (name: string, description: string) => {
-  return { name, in: 'path', required: true, description, schema: { type: 'string', format: 'uuid' } }
+const inPath = (name: string, description: string, schema: object = { type: 'string', format: 'uuid' }) => {
+  return { name, in: 'path', required: true, description, schema }
 }
 
 /** How callers show who they are. */
@@ -46,6 +46,9 @@ export const PARAMETERS = {
   End: inQuery('end', 'The first moment after it, written alike. Now.'),
   SessionId: inPath('id', 'The id of a session.'),
   KeyId: inPath('id', 'The id of an API key.'),
+  ChatId: inPath('chat_id', 'The `id` that the answer bore.', { type: 'string' }),
+  SignedModel: inQuery('model', 'The model that answered.'),
+  SigningAlgo: inQuery('signing_algo', 'By which algorithm: `ecdsa` or `ed25519`.'),
 } as const
 
 /** Answer headers. */

@@ -1,4 +1,5 @@
 import { Held, jsonOf } from './held.ts'
+import { answerIdOf } from './usage.ts'
 
 const LINE_FEED = 10
 const DATA = Buffer.from('data:')
@@ -7,19 +8,23 @@ const USAGE = Buffer.from('"usage"')
 
 // The event that ends a response carries its whole text.
 const LONGEST_LINE = 4 * 1024 * 1024
+// An answer names itself in its first event.
+const NAMING_EVENTS = 4
 
 /**
  * Reads server-sent events from bytes that arrive split anywhere: it counts them by their `data` lines, and keeps the
- * last that states usage. Lines end by LF or CR LF; each event is taken for one line, as OpenAI's are.
+ * answer's id and the last that states usage. Lines end by LF or CR LF; each event is taken for one line, as OpenAI's are.
  */
 export class EventReader {
   count = 0
+  /** The id of the answer, once it was told. */
+  id: string | undefined
   readonly #wanted: boolean
   /** The line that has no end yet. */
   readonly #line: Held
   #stating: Buffer | undefined
 
-  /** Unless usage is wanted, events are counted only. */
+  /** Unless usage is wanted, and the id with it, events are counted only. */
   constructor({ usage }: { usage: boolean }) {
     this.#wanted = usage
     this.#line = new Held(usage ? LONGEST_LINE : DATA.length)
@@ -45,14 +50,28 @@ export class EventReader {
     return (this.#wanted && jsonOf(stating(last))) || jsonOf(this.#stating)
   }
 
+  /** Counts the event whose `data` line begins at a place. */
+  #seen(lines: Buffer, at: number): void {
+    this.count++
+    if (this.#wanted && this.id === undefined && this.count <= NAMING_EVENTS)
+      this.id = answerIdOf(jsonOf(lineAt(lines, at).subarray(DATA.length)))
+  }
+
   /** Reads whole lines. */
   #read(lines: Buffer): void {
-    if (isData(lines)) this.count++
-    for (let at = lines.indexOf(NEXT_DATA); at >= 0; at = lines.indexOf(NEXT_DATA, at + NEXT_DATA.length)) this.count++
+    if (isData(lines)) this.#seen(lines, 0)
+    for (let at = lines.indexOf(NEXT_DATA); at >= 0; at = lines.indexOf(NEXT_DATA, at + NEXT_DATA.length))
+      this.#seen(lines, at + 1)
     if (!this.#wanted) return
     const line = stating(lines)
     if (line) this.#stating = Buffer.from(line)
   }
+}
+
+/** The line that begins at a place, without its end. */
+function lineAt(lines: Buffer, at: number): Buffer {
+  const end = lines.indexOf(LINE_FEED, at)
+  return lines.subarray(at, end < 0 ? lines.length : end)
 }
 
 function isData(line: Buffer): boolean {
@@ -64,8 +83,7 @@ function stating(lines: Buffer): Buffer | undefined {
   for (let at = lines.lastIndexOf(USAGE); at >= 0; at = at > 0 ? lines.lastIndexOf(USAGE, at - 1) : -1) {
     if (!isObjectAfter(lines, at + USAGE.length)) continue
     const start = lines.lastIndexOf(LINE_FEED, at) + 1
-    const end = lines.indexOf(LINE_FEED, at)
-    const line = lines.subarray(start, end < 0 ? lines.length : end)
+    const line = lineAt(lines, start)
     if (isData(line)) return line.subarray(DATA.length)
     // Each line once: a long one that says it a thousand times would hold up everybody.
     at = start

@@ -1,3 +1,5 @@
+import { isPlainId } from './ids.ts'
+
 /** What an answer cost, as whoever answered stated it. */
 export interface Usage {
   /** The model that answered. */
@@ -78,6 +80,13 @@ export function readUsage(json: unknown): Usage | undefined {
     total: sane(counts['total_tokens']),
     cached: sane(details['cached_tokens']),
   })
+}
+
+/** The id of an answer in OpenAI's JSON, or of the response that an event tells of. */
+export function answerIdOf(json: unknown): string | undefined {
+  const root = record(json)
+  const id = root['id'] ?? record(root['response'])['id']
+  return typeof id === 'string' && isPlainId(id) ? id : undefined
 }
 
 /** What an answer of unstated cost may have cost: a token for four bytes of the request and for each event. */

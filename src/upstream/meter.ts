@@ -5,7 +5,7 @@ import { FrameCount } from '../protocol/frame-count.ts'
 import { Held, jsonOf } from '../protocol/held.ts'
 import { METERED } from '../protocol/routes.ts'
 import { EventReader } from '../protocol/sse.ts'
-import { METRICS_HEADER, readMetrics, readUsage, type Usage } from '../protocol/usage.ts'
+import { answerIdOf, METRICS_HEADER, readMetrics, readUsage, type Usage } from '../protocol/usage.ts'
 
 // An answer in one piece states its usage beside at most some hundred kilobytes of text; embeddings may be longer.
 const LONGEST_JSON = 1024 * 1024
@@ -21,13 +21,15 @@ export interface Meter {
 interface Reader {
   /** Events so far. */
   readonly count?: number
+  /** The answer's id, once an event told it. */
+  readonly id?: string | undefined
   feed(bytes: Buffer): void
   /** What of the body may state usage, as JSON. */
   stated?(): unknown
 }
 
 /**
- * Fills an exchange's `usage` and `events` from its answer: from the enclave's own statement in header or trailer, on
+ * Fills an exchange's `usage`, `events` and `chatId` from its answer: from the enclave's own statement in header or trailer, on
  * every route, else from the open body, on those that cost tokens. `undefined` where its header says what it cost.
  */
 export function meter(answer: IncomingMessage, exchange: Exchange): Meter | undefined {
@@ -40,7 +42,9 @@ export function meter(answer: IncomingMessage, exchange: Exchange): Meter | unde
       exchange.events = reader?.count ?? 0
     },
     ended: () => {
-      exchange.usage = statedIn(answer.trailers) ?? readUsage(reader?.stated?.())
+      const stated = reader?.stated?.()
+      exchange.usage = statedIn(answer.trailers) ?? readUsage(stated)
+      exchange.chatId = reader?.id ?? answerIdOf(stated)
     },
   }
 }

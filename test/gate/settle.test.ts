@@ -39,7 +39,14 @@ async function settled({ status, ending = 'complete', route = '/v1/chat/completi
     throw new Error('not of settling')
   }
   const settler = settle({
-    ledger: { isFull: false, spent: unused, flush: unused, close: unused, enter: entry => entries.push(entry) },
+    ledger: {
+      isFull: false,
+      wasAnswered: unused,
+      spent: unused,
+      flush: unused,
+      close: unused,
+      enter: entry => entries.push(entry),
+    },
     callers: {
       rpm: 60,
       take: unused,

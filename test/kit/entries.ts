@@ -6,7 +6,15 @@ import { runOn } from './database.ts'
 export function entry({ prompt = 3, completion = 4, ...more }: EntryOptions = {}): Entry {
   const { owner = 'j_ada', at = 1_767_225_600_000, model, cost, cached = 0, estimated = false, status = 200 } = more
   return {
-    ...{ owner, at, status, backend: 'tinfoil', route: '/v1/chat/completions' as Route, ending: 'complete' },
+    ...{
+      owner,
+      at,
+      status,
+      backend: 'tinfoil',
+      route: '/v1/chat/completions' as Route,
+      ending: 'complete',
+      chatId: undefined,
+    },
     ...{ bytesUp: 10, bytesDown: 20 },
     usage: { model, prompt, completion, cached, cost, estimated },
   }

@@ -132,6 +132,7 @@ function prepare({ db }: Store) {
         cost: ledger.cost,
         status: ledger.status,
         ending: ledger.ending,
+        chat_id: ledger.chatId,
         bytes_up: ledger.bytesUp,
         bytes_down: ledger.bytesDown,
         ...counts(ledger),
