@@ -16,7 +16,7 @@ export function sessionRows({ db }: Store) {
       .select({ id: table.id, userId: table.userId, ...times })
       .from(table)
       .innerJoin(users, and(eq(users.id, table.userId), isNull(users.deletedAt)))
-      .where(eq(table.tokenHash, digest))
+      .where(and(eq(table.tokenHash, digest), hasBegun))
       .prepare(),
     insert: db
       .insert(table)
