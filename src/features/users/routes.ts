@@ -1,6 +1,5 @@
 import { Elysia } from 'elysia'
 import { type access, accountOf } from '../../gate/access.ts'
-import { activity } from '../../gate/activity.ts'
 import type { ApiKeys } from '../../gate/api-keys.ts'
 import type { Ledger } from '../../gate/ledger.ts'
 import type { limited } from '../../gate/limited.ts'
@@ -46,7 +45,6 @@ export const users = (deps: Deps) => {
   const set = settings(deps)
   const linkedTo = linked(deps.store)
   const deletions = deletion(deps)
-  const acts = activity(deps.store)
   const pages = ownedPages(deps.store)
 
   async function take(request: Request, exchange: Exchange): Promise<Response> {
@@ -92,11 +90,7 @@ export const users = (deps: Deps) => {
       detail: exportDetail(),
     })
     .use(settingsRoutes(deps, set))
-  const sweep = async () => {
-    await deletions.sweep()
-    await acts.sweep(deps.now())
-  }
-  return { plugin, sweep }
+  return { plugin, sweep: deletions.sweep }
 }
 
 /** Settings to read, to replace, and to change. */
