@@ -1,14 +1,26 @@
 import { describe, expect, test } from 'bun:test'
+import { SQL } from 'bun'
+import { eq } from 'drizzle-orm'
+import { people } from '../../../src/features/auth/people.ts'
+import { deletion } from '../../../src/features/users/deletion.ts'
 import { profiles } from '../../../src/features/users/profile.ts'
+import { apiKeys } from '../../../src/gate/api-keys.ts'
+import { ledger } from '../../../src/gate/ledger.ts'
+import { sessions } from '../../../src/gate/sessions.ts'
+import { fields, lookupHash } from '../../../src/store/fields.ts'
+import { openStore } from '../../../src/store/open.ts'
 import { linkedAccounts, users } from '../../../src/store/schema.ts'
-import { engines } from '../../kit/engines.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { DATA_KEY, runOn } from '../../kit/database.ts'
+import { engines, postgres } from '../../kit/engines.ts'
 import { identity } from '../../kit/identity.ts'
 import { population } from '../../kit/population.ts'
+import { eventually } from '../../kit/stage.ts'
 
 describe.each(engines)('on $name', ({ fresh }) => {
-  const people = population(fresh)
+  const all = population(fresh)
   const somebody = () => {
-    const { one, clock, ...rest } = people()
+    const { one, clock, ...rest } = all()
     return { ...rest, clock, meet: one.meet, profileOf: profiles(one.deps) }
   }
   const anAddress = () => `Ada.${crypto.randomUUID()}@example.com`
@@ -63,7 +75,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('of many callbacks at once, in two processes, makes one user', async () => {
-      const { each, store } = people({ processes: 2 })
+      const { each, store } = all({ processes: 2 })
       for (const isProven of [true, false]) {
         const ada = identity({ isProven })
         const met = await Promise.all(Array.from({ length: 10 }, (_, at) => each[at % 2]!.meet(ada)))
@@ -78,7 +90,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
 
     test('and another of the same address, at once, make one user', async () => {
-      const { each } = people({ processes: 2 })
+      const { each } = all({ processes: 2 })
       const email = anAddress()
       const met = await Promise.all(Array.from({ length: 10 }, (_, at) => each[at % 2]!.meet(identity({ email }))))
       expect(new Set(met.map(({ user }) => user)).size).toBe(1)
@@ -145,6 +157,23 @@ describe.each(engines)('on $name', ({ fresh }) => {
       expect((await profileOf(second.user)).email).toBe(taken.email)
     })
 
+    test('while they are being deleted stays nameless, and leaves the address to whoever comes then', async () => {
+      const { one, store } = all()
+      const ada = identity()
+      const { user } = await one.meet(ada)
+      const row = eq(users.id, user)
+      const amid: Store = {
+        ...store,
+        atomically: async writes => {
+          await store.db.update(users).set({ email: null, emailHash: null, deletedAt: 1 }).where(row)
+          await store.atomically(writes)
+        },
+      }
+      await people({ ...one.deps, store: amid })({ ...ada, name: 'Ada' })
+      const [left] = await store.db.select().from(users).where(row)
+      expect(left).toMatchObject({ email: null, emailHash: null, name: null })
+    })
+
     test('without a proven address may change it, and may have none', async () => {
       const { meet, profileOf } = somebody()
       const ada = identity({ isProven: false, email: null })
@@ -155,4 +184,49 @@ describe.each(engines)('on $name', ({ fresh }) => {
       expect((await profileOf(user)).email).toBe(email)
     })
   })
+})
+
+test('a user who is deleted amid a sign-in on PostgreSQL takes the account along that it links', async () => {
+  const url = await postgres.fresh()
+  const { store, keys } = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
+  const deps = { store, fields: fields(keys.fields), lookupKey: keys.lookup, now: Date.now, log: () => undefined }
+  const days = { idle: 1, most: 1 }
+  const own = { sessions: sessions({ ...deps, days }), apiKeys: apiKeys(deps), ledger: ledger({ ...deps, flushMs: 0 }) }
+  const meet = people(deps)
+  const ada = identity()
+  const github = { ...identity({ email: ada.email }), provider: 'github', subject: '583231' }
+  const { user } = await meet(ada)
+  const waiting = async () => {
+    const [row] = await runOn<number>(
+      url,
+      `SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+       AND starts_with(application_name, 'sealgate ' || current_schema()::regnamespace::oid)`,
+    )
+    return row?.['n'] ?? 0
+  }
+  const hash = lookupHash(keys.lookup, 'account', JSON.stringify([github.issuer, github.subject]))
+  // Whoever links the account waits to see whether this is ever written.
+  const client = new SQL(url, { max: 1 })
+  const [written, undo] = [Promise.withResolvers<void>(), Promise.withResolvers<never>()]
+  const inTheWay = client
+    .begin(async connection => {
+      await connection.unsafe(
+        `INSERT INTO linked_accounts (id, user_id, provider, account, account_hash, linked_at) VALUES ('x', 'x', 'x', 'x', '${hash}', 1)`,
+      )
+      written.resolve()
+      await undo.promise
+    })
+    .catch(() => undefined)
+  await written.promise
+  const signIn = meet(github).catch(() => undefined)
+  await eventually(async () => (await waiting()) === 1)
+  const end = deletion({ ...deps, ...own }).start(user)
+  await Promise.race([end, eventually(async () => (await waiting()) === 2)])
+  undo.reject(new Error('undone'))
+  await Promise.all([inTheWay, signIn, end])
+  expect((await meet(github)).isNew).toBe(true)
+  expect((await meet(ada)).user).not.toBe(user)
+  await client.close()
+  await own.ledger.close()
+  await store.close()
 })
