@@ -77,6 +77,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
       const at = clock.now()
       expect(isNew).toBe(true)
       expect(session).toEqual({ id: session.id, createdAt: at, expiresAt: at + 30 * DAY, authMethod: 'google' })
+      expect(await one.sessions.list(user)).toEqual([session])
       expect(await one.sessions.find(token)).toMatchObject({ account: { user, credential: session.id } })
     })
 
