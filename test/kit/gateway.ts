@@ -1,5 +1,7 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import { people } from '../../src/features/auth/people.ts'
+import type { Identity } from '../../src/features/auth/provider.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
@@ -82,8 +84,8 @@ export interface Kit {
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
-  /** An `Authorization` header for a session of the user with that address, and who that is. */
-  signIn(email?: string): Promise<{ authorization: string; user: string; session: string }>
+  /** An `Authorization` header for a session of the user with that address or account, and who that is. */
+  signIn(who?: string | Identity): Promise<{ authorization: string; user: string; session: string }>
   stop(): Promise<void>
 }
 
@@ -141,7 +143,15 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     send: options.send ?? transport(allPatience),
   })
   const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }
-  const begun = signIn({ ...sealing, sessions: sessions({ ...sealing, log, days: options.sessionDays }) })
+  const begins = sessions({ ...sealing, log, days: options.sessionDays })
+  const [mock, meet] = [signIn({ ...sealing, sessions: begins }), people(sealing)]
+  const begun = async (who: Identity) => {
+    const met = await meet(who)
+    return {
+      ...met,
+      session: await begins.begin({ ...met, method: who.provider, email: who.email, domain: who.domain }),
+    }
+  }
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
@@ -163,8 +173,10 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
       return { authorization: `Bearer ${token}` }
     },
-    signIn: async (email = 'ada@example.com') => {
-      const { user, session } = await begun({ email, name: null, avatarUrl: null })
+    signIn: async (who = 'ada@example.com') => {
+      const { user, session } = await (typeof who === 'string'
+        ? mock({ email: who, name: null, avatarUrl: null })
+        : begun(who))
       return { authorization: `Bearer ${session.token}`, user, session: session.id }
     },
     stop: async () => {
