@@ -1,7 +1,8 @@
 import { readCommand } from './arguments.ts'
 import { baseUrl, quoted, travelsInTheClear } from './protocol/kinds.ts'
 import { Secret } from './protocol/secret.ts'
-import { type Config, fileOf, flagOf, type Key, rows, type Setting, settings } from './settings.ts'
+import type { Setting } from './settings/setting.ts'
+import { type Config, fileOf, flagOf, type Key, rows, settings } from './settings.ts'
 
 /** What a configuration is read from; nothing else is looked at. */
 export interface Sources<K extends Key = Key> {

@@ -8,7 +8,7 @@ export function envExample(): string {
     return [...notes.map(note => `# ${note}`), `#${key}=${setting.default ?? ''}`].join('\n')
   })
   const heading = [
-    '# The settings of sealgate, made from src/settings.ts by `bun run fmt`.',
+    '# The settings of sealgate, made from src/settings/ by `bun run fmt`.',
     '# Only `bun run dev` reads a .env file: the program itself knows its environment and its flags.',
   ]
   return `${[heading.join('\n'), ...entries].join('\n\n')}\n`
