@@ -24,7 +24,7 @@ import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
-import { tokens } from './gate/tokens.ts'
+import { noTokens, tokens } from './gate/tokens.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import type { Log } from './protocol/log.ts'
@@ -58,8 +58,8 @@ export interface Parts {
   now: () => number
   store: Store
   keys: Keys
-  /** The issuer's signing keys. */
-  keySet: KeySet
+  /** The issuer's signing keys; absent where no JWT is taken. */
+  keySet: KeySet | undefined
   /** What a token must be meant for. */
   expected: Expected
   /** How long sessions last. */
@@ -108,11 +108,11 @@ export function gateway(parts: Parts) {
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
-  const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
+  const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
-  const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
+  const needs = { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
 
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), exchangeOf }),
