@@ -76,6 +76,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
+    signIn: { publicUrl: '', frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] },
     mockLogin: config.DEV_MODE,
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,

@@ -1,5 +1,6 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import type { SignInOptions } from '../../src/features/auth/flow.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
@@ -66,6 +67,8 @@ export interface KitOptions {
   sessionDays?: SessionDays
   /** Whether anyone may sign in as anybody over loopback; nobody may unless told. */
   mockLogin?: boolean
+  /** How people sign in, by where the gateway listens; they may not unless given. */
+  signIn?: (url: string) => Partial<SignInOptions>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -111,6 +114,8 @@ const DEFAULTS = {
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
+const NO_SIGN_IN = { frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] }
+
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(given: KitOptions): Promise<Kit> {
   const options = { ...DEFAULTS, atcUrl: given.upstream, ...given }
@@ -126,8 +131,19 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    development: false,
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    fetch: (request, server) => fetch(request, server),
+  })
+  const url = server.url.origin
   const { fetch, sweep, routes } = gateway({
     ...options,
+    signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     log,
     store,
@@ -142,17 +158,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   })
   const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }
   const begun = signIn({ ...sealing, sessions: sessions({ ...sealing, log, days: options.sessionDays }) })
-  const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    development: false,
-    idleTimeout: idleSeconds,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch,
-  })
   return {
-    url: server.url.origin,
+    url,
     issuer,
     lines,
     fetch,
