@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
@@ -9,6 +10,7 @@ import { inference } from './features/inference.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
+import { activity } from './gate/activity.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import type { SessionDays } from './gate/beginnings.ts'
 import { callers } from './gate/callers.ts'
@@ -50,6 +52,14 @@ const BUNDLE_KEPT_MS = 10_000
 const PUBLIC_RPM = 60
 const PUBLIC_BURST = 20
 
+const NO_SIGN_IN: SignInOptions = {
+  publicUrl: '',
+  frontendUrl: undefined,
+  callbackOrigins: [],
+  sessionInRedirect: false,
+  providers: [],
+}
+
 /** Everything a gateway is made of. */
 export interface Parts {
   version: string
@@ -64,6 +74,9 @@ export interface Parts {
   expected: Expected
   /** How long sessions last. */
   sessionDays: SessionDays
+  /** How people sign in. */
+  /** Absent where nobody signs in here. */
+  signIn: SignInOptions | undefined
   /** Whether anyone on this machine may sign in as anybody. */
   mockLogin: boolean
   /** Absent when the limit is off. */
@@ -121,12 +134,14 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
+  const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [backend.name], needs }))
     .use(inference({ ...gates, ...wayOut(parts) }))
     .use(cacheSecret({ ...gates, cacheKey: keys.cache }))
     .use(usage({ ...gates, store, ledger, now }))
     .use(auth(ours))
+    .use(signIns.plugin)
     .use(accounts.plugin)
 
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
@@ -152,8 +167,10 @@ export function gateway(parts: Parts) {
     }
   })
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
+  const acts = activity(store)
   const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts]) await swept?.sweep()
+    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
+    await acts.sweep(now())
   }
   return { fetch, sweep, routes: rooms.routes }
 }

@@ -1,5 +1,7 @@
 import { gateway } from './app.ts'
+import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
+import { providers } from './features/auth/providers.ts'
 import { keySet } from './gate/keyset.ts'
 import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
@@ -10,7 +12,7 @@ import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { tinfoil } from './upstream/backends.ts'
-import { call } from './upstream/call.ts'
+import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { VERSION } from './version.ts'
@@ -67,6 +69,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
+  const ways = signInOptions(config)
   const { fetch, sweep } = gateway({
     version: VERSION,
     log,
@@ -76,6 +79,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
+    signIn: ways && { ...ways, providers: providers(config, { send, now: Date.now }) },
     mockLogin: config.DEV_MODE,
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,

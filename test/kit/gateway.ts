@@ -1,5 +1,6 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import type { SignInOptions } from '../../src/features/auth/flow.ts'
 import { people } from '../../src/features/auth/people.ts'
 import type { Identity } from '../../src/features/auth/provider.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
@@ -68,6 +69,8 @@ export interface KitOptions {
   sessionDays?: SessionDays
   /** Whether anyone may sign in as anybody over loopback; nobody may unless told. */
   mockLogin?: boolean
+  /** How people sign in, by where the gateway listens; they may not unless given. */
+  signIn?: (url: string) => Partial<SignInOptions>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -113,6 +116,8 @@ const DEFAULTS = {
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
+const NO_SIGN_IN = { frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] }
+
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(given: KitOptions): Promise<Kit> {
   const options = { ...DEFAULTS, atcUrl: given.upstream, ...given }
@@ -128,8 +133,19 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    development: false,
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    fetch: (request, server) => fetch(request, server),
+  })
+  const url = server.url.origin
   const { fetch, sweep, routes } = gateway({
     ...options,
+    signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     log,
     store,
@@ -152,17 +168,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       session: await begins.begin({ ...met, method: who.provider, email: who.email, domain: who.domain }),
     }
   }
-  const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    development: false,
-    idleTimeout: idleSeconds,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch,
-  })
   return {
-    url: server.url.origin,
+    url,
     issuer,
     lines,
     fetch,
