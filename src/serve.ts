@@ -61,7 +61,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
-  const signingKeys = keySet({ load: keySource, now: Date.now, log })
+  const signingKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
   const open =
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
@@ -105,7 +105,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
   for (const beat of beats) clearInterval(beat)
-  signingKeys.stop()
+  signingKeys?.stop()
   await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))

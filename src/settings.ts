@@ -32,7 +32,7 @@ export const fileOf = (name: string): string => `${name}_FILE`
 
 /** What holds when a setting is not given, in a few words; `code` marks what is meant literally. */
 export function defaultText(setting: Setting, code: (text: string) => string = text => text): string {
-  if (setting.requiredOr) return `required outside dev mode (or ${code(setting.requiredOr)})`
+  if (setting.requiredOr) return `required outside dev mode (or ${setting.requiredOr.map(code).join(', ')})`
   if (setting.default === undefined) return setting.unset ?? 'none'
   return setting.dev ? `${code(setting.default)} (dev mode: ${code(setting.dev)})` : code(setting.default)
 }

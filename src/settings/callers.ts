@@ -1,20 +1,21 @@
 import { headerToken, list, text, url } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
+import { PROVIDERS } from './sign-in.ts'
 
 /** Who may call, and the key that pays for it. */
 export const callers = {
   TINFOIL_API_KEY: {
     kind: headerToken,
     secret: true,
-    requiredOr: 'TINFOIL_API_KEY_FILE',
+    requiredOr: ['TINFOIL_API_KEY_FILE'],
     what: 'The key that pays for inference: it replaces the token of the caller on the way up.',
     why: 'Every operator has their own.',
   },
   JWKS_URL: {
     kind: url,
-    requiredOr: 'ISSUER',
+    requiredOr: ['ISSUER', ...PROVIDERS],
     what: 'Where the public keys that sign the tokens of callers are published.',
-    why: 'Every operator: it names the sign-in service that is trusted.',
+    why: 'Operators whose callers bring JWTs: it names the sign-in service that is trusted with them.',
   },
   ISSUER: {
     kind: text,

@@ -9,8 +9,10 @@ export interface Setting {
   readonly dev?: string
   /** What it means, in a few words, that nothing is given. */
   readonly unset?: string
-  /** Outside dev mode either this setting or the one named here must be given. */
-  readonly requiredOr?: string
+  /** Outside dev mode this setting must be given, or what one of these names stands for. */
+  readonly requiredOr?: readonly string[]
+  /** A name that it had once: still read from the environment, but no flag. Not for secrets. */
+  readonly older?: string
   /** Read into a {@link Secret}, shown nowhere, and also taken from the file that `NAME_FILE` names. */
   readonly secret?: true
   /** The one subcommand that reads it: nothing else does. */
