@@ -69,7 +69,6 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
-  const ways = signInOptions(config)
   const { fetch, sweep } = gateway({
     version: VERSION,
     log,
@@ -78,27 +77,13 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keys,
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
-    sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
-    signIn: ways && { ...ways, providers: providers(config, { send, now: Date.now }) },
-    mockLogin: config.DEV_MODE,
+    ...chosen(config),
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
-    maxInFlight: config.MAX_IN_FLIGHT,
-    maxBodyBytes: config.MAX_BODY_BYTES,
     ledger: booked,
-    tokenLimit: config.TOKEN_LIMIT_DAY,
-    backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
-    enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
-    plaintext: config.ALLOW_PLAINTEXT,
-    origins: config.CORS_ALLOWED_ORIGINS ?? [],
     call,
     stallMs: BODY_MS,
-    maxJsonBytes: config.MAX_JSON_BYTES,
-    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
     idleSeconds: KEEP_ALIVE_SECONDS,
-    proxies: config.TRUSTED_PROXIES ?? [],
-    atcUrl: config.TINFOIL_ATC_URL,
-    docs: config.DOCS,
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })
@@ -115,6 +100,28 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
   log('info', 'stopped')
+}
+
+/** The parts that the configuration alone decides. */
+function chosen(config: Config) {
+  const places = signInOptions(config)
+  return {
+    sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
+    signIn: places && { ...places, providers: providers(config, { send, now: Date.now }) },
+    mockLogin: config.DEV_MODE,
+    maxInFlight: config.MAX_IN_FLIGHT,
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    tokenLimit: config.TOKEN_LIMIT_DAY,
+    backend: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
+    enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
+    plaintext: config.ALLOW_PLAINTEXT,
+    origins: config.CORS_ALLOWED_ORIGINS ?? [],
+    maxJsonBytes: config.MAX_JSON_BYTES,
+    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
+    proxies: config.TRUSTED_PROXIES ?? [],
+    atcUrl: config.TINFOIL_ATC_URL,
+    docs: config.DOCS,
+  }
 }
 
 function sweepEach(ms: number, sweep: () => Promise<void>, log: Log) {

@@ -50,7 +50,7 @@ function judgeIdle(reading: Reading): void {
   const given = PLACES.filter(key => isGiven(key, reading))
   if (given.length === 0) return
   reading.warnings.push(
-    `Nobody can sign in: no provider is given (${PROVIDERS.join(', ')}), so ${given.join(' and ')} do nothing`,
+    `Without a sign-in provider (${PROVIDERS.join(', ')}) nothing comes of ${given.join(' and ')}: give one, or drop them`,
   )
 }
 

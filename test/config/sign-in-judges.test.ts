@@ -72,7 +72,7 @@ describe('a sign-in provider', () => {
 
   test('that is missing where the places are given is warned of', () => {
     expect(warned({ ...needed, ...places })).toEqual([
-      'Nobody can sign in: no provider is given (GOOGLE_CLIENT_ID, GITHUB_CLIENT_ID, OIDC_ISSUER), so PUBLIC_URL and FRONTEND_URL do nothing',
+      'Without a sign-in provider (GOOGLE_CLIENT_ID, GITHUB_CLIENT_ID, OIDC_ISSUER) nothing comes of PUBLIC_URL and FRONTEND_URL: give one, or drop them',
     ])
   })
 
