@@ -40,7 +40,7 @@ function invalid(expected: string): Problem {
 }
 
 /** Where a browser goes when its sign-in is over: to `/auth/callback` below a callback, with a query. */
-export function frontendUrl(callback: string, query: Readonly<Record<string, string>>): string {
+export function redirectTo(callback: string, query: Readonly<Record<string, string>>): string {
   const url = new URL(callback)
   const base = url.pathname.replace(/\/$/, '')
   url.pathname = base.endsWith(DOOR) ? base : base + DOOR

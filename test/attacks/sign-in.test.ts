@@ -162,6 +162,11 @@ describe('PKCE downgrade', () => {
     expect([answer.status, answer.headers.get('location')]).toEqual([400, null])
   })
 
+  test('by a verifier that could be guessed from its challenge ends in nothing', async () => {
+    const careless = visitor(kit, 'a'.repeat(42))
+    expect((await careless.redeem(await careless.code('ada'))).status).toBe(401)
+  })
+
   test('by leaving the method out is none: it is S256 all the same', async () => {
     const verifier = newSecret()
     const ada = visitor(kit, verifier)

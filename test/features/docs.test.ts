@@ -86,7 +86,9 @@ describe('the document', () => {
     const path = join(directory, 'openapi.json')
     writeFileSync(path, text)
     const cli = Bun.fileURLToPath(import.meta.resolve('@redocly/cli/bin/cli.js'))
-    const linter = Bun.spawn([process.execPath, cli, 'lint', path, '--extends=recommended', '--max-problems=20'], {
+    // It knows no success but 2xx, and a browser that signs in is sent on.
+    const rules = ['--extends=recommended', '--skip-rule=operation-2xx-response', '--max-problems=20']
+    const linter = Bun.spawn([process.execPath, cli, 'lint', path, ...rules], {
       cwd: directory,
       env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
       stdout: 'pipe',

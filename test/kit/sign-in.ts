@@ -6,7 +6,7 @@ import { type Kit, type KitOptions, startGateway } from './gateway.ts'
 
 export const APP = 'https://app.example'
 
-/** A provider within the process: `code` says who comes back, and `error` with what Problem. */
+/** A provider within the process: `code` says who comes back (`unproven-…` by no proven address), and `error` with what Problem. */
 export interface StandIn extends Provider {
   /** What was begun there. */
   readonly attempts: Attempt[]
@@ -31,7 +31,13 @@ export function standInProvider(id = 'google'): StandIn {
       if (error === 'broken') throw new RangeError(`${who} broke it`)
       const cause = Object.assign(new Error(who), { error: query.get('said') })
       if (error !== null) throw new Problem(error as ProblemCode, `Sealed & "signed": ${error}.`, { cause })
-      const person = { email: `${who}@example.com`, isProven: true, name: who, avatarUrl: null, domain: null }
+      const person = {
+        email: `${who}@example.com`,
+        isProven: !who.startsWith('unproven'),
+        name: who,
+        avatarUrl: null,
+        domain: null,
+      }
       return { provider: id, issuer: `https://${id}.example`, subject: who, ...person }
     },
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { frontendCallbacks, frontendUrl } from '../../src/protocol/frontend-callback.ts'
+import { frontendCallbacks, redirectTo } from '../../src/protocol/frontend-callback.ts'
 import { withLines } from '../kit/data.ts'
 import { outcome, problemOf } from '../kit/problem.ts'
 
@@ -103,7 +103,7 @@ describe('a sign-in ends', () => {
     ['https://app.example/xauth/callback', 'https://app.example/xauth/callback/auth/callback'],
   ])('for %s at %s', (callback, url) => {
     const query = { code: 'a b&c=d#e/ü', error_description: '<script>' }
-    const told = frontendUrl(callback, query)
+    const told = redirectTo(callback, query)
     expect(told).toBe(`${url}?code=a+b%26c%3Dd%23e%2F%C3%BC&error_description=%3Cscript%3E`)
     expect(Object.fromEntries(new URL(told).searchParams)).toEqual(query)
   })
@@ -113,6 +113,6 @@ withLines('oauth', 'an open redirect ends at no origin but a listed one, if at a
   const callbackOf = frontendCallbacks(['https://www.whitelisteddomain.tld', 'http://localhost'])
   const ends = new Set<string>()
   for (const text of lines)
-    if ((await outcome(() => callbackOf(text))) === 'fine') ends.add(new URL(frontendUrl(text, {})).origin)
+    if ((await outcome(() => callbackOf(text))) === 'fine') ends.add(new URL(redirectTo(text, {})).origin)
   expect([...ends]).toEqual(['https://www.whitelisteddomain.tld'])
 })

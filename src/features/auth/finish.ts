@@ -2,7 +2,7 @@ import { signInFailed } from '../../gate/beginnings.ts'
 import type { Sessions } from '../../gate/sessions.ts'
 import { digestOf } from '../../protocol/credentials.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
-import { frontendUrl } from '../../protocol/frontend-callback.ts'
+import { redirectTo } from '../../protocol/frontend-callback.ts'
 import { faultOf, type Log, oauthErrorOf, providerTagOf } from '../../protocol/log.ts'
 import { newSecret } from '../../protocol/pkce.ts'
 import { Problem } from '../../protocol/problem.ts'
@@ -66,7 +66,7 @@ export function finish({ providers, browsers, states, personOf, sessions, log }:
     const underWay = await taken(request, query)
     const line = { provider: providerTagOf(underWay.provider), request: id }
     const sent = (told: Told) =>
-      new Response(null, { status: 302, headers: { location: frontendUrl(underWay.callback, told) } })
+      new Response(null, { status: 302, headers: { location: redirectTo(underWay.callback, told) } })
     try {
       const { isNew, told } = await signedIn(underWay, query)
       log('info', 'signed_in', { ...line, is_new: isNew })

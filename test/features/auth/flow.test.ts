@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { fields } from '../../../src/store/fields.ts'
+import { deriveKeys } from '../../../src/store/keys.ts'
 import { by } from '../../kit/account.ts'
 import { clockAt } from '../../kit/clock.ts'
+import { DATA_KEY } from '../../kit/database.ts'
 import { engines } from '../../kit/engines.ts'
 import type { Kit } from '../../kit/gateway.ts'
 import { type Session, sessionIn, signingIn, standInProvider, toldIn, visitor } from '../../kit/sign-in.ts'
@@ -60,6 +63,18 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       const found = await sessionIn(await second.redeem(await second.code('grace', {}, 'github')))
       expect([made.is_new_user, found.is_new_user]).toEqual([true, false])
       expect(found.token).not.toBe(made.token)
+    })
+
+    test.each([
+      ['linus', { email: 'linus@example.com', domain: null }],
+      ['unproven-linus', { email: null, domain: null }],
+    ])('keeps with the session of %s what was proven', async (who, proven) => {
+      const somebody = visitor(kit)
+      const { session_id: row } = await sessionIn(await somebody.redeem(await somebody.code(who, {}, 'github')))
+      const [kept] = await run<string>(database, `SELECT auth_method, proof FROM sessions WHERE id = '${row}'`)
+      const { fields: key } = deriveKeys({ root: Buffer.from(DATA_KEY, 'hex'), overrides: {} })
+      const proof = fields(key).open({ table: 'sessions', column: 'proof', row }, kept?.['proof'] ?? '')
+      expect([kept?.['auth_method'], JSON.parse(proof)]).toEqual(['github', proven])
     })
 
     test('may go on beside another in the same browser, whichever ends first', async () => {
