@@ -100,6 +100,7 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     sessionDays: { idle: 30, most: 90 },
+    signIn: { publicUrl: '', frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] },
     mockLogin: false,
     ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,

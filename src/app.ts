@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
@@ -11,6 +12,7 @@ import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
+import { activity } from './gate/activity.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import type { SessionDays } from './gate/beginnings.ts'
 import { type Belongings, belongings } from './gate/belongings.ts'
@@ -27,7 +29,7 @@ import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
-import { tokens } from './gate/tokens.ts'
+import { noTokens, tokens } from './gate/tokens.ts'
 import type { Exchange, Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import type { Log } from './protocol/log.ts'
@@ -57,6 +59,14 @@ const BUNDLE_KEPT_MS = 10_000
 const PUBLIC_RPM = 60
 const PUBLIC_BURST = 20
 
+const NO_SIGN_IN: SignInOptions = {
+  publicUrl: '',
+  frontendUrl: undefined,
+  callbackOrigins: [],
+  sessionInRedirect: false,
+  providers: [],
+}
+
 /** Everything a gateway is made of. */
 export interface Parts {
   version: string
@@ -65,12 +75,15 @@ export interface Parts {
   now: () => number
   store: Store
   keys: Keys
-  /** The issuer's signing keys. */
-  keySet: KeySet
+  /** The issuer's signing keys; absent where no JWT is taken. */
+  keySet: KeySet | undefined
   /** What a token must be meant for. */
   expected: Expected
   /** How long sessions last. */
   sessionDays: SessionDays
+  /** How people sign in. */
+  /** Absent where nobody signs in here. */
+  signIn: SignInOptions | undefined
   /** Whether anyone on this machine may sign in as anybody. */
   mockLogin: boolean
   /** Absent when the limit is off. */
@@ -118,11 +131,11 @@ export function gateway(parts: Parts) {
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
-  const verify = tokens({ keys: keySet, identityKey: keys.identity, expected, now })
+  const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
-  const needs = { 'the database': database.get, 'the signing keys': keySet.isReady }
+  const needs = { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
 
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), exchangeOf }),
@@ -132,11 +145,13 @@ export function gateway(parts: Parts) {
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
   const out = wayOut(parts, belongings(parts))
+  const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
     .use(auth(ours))
+    .use(signIns.plugin)
     .use(accounts.plugin)
 
   if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open }))
@@ -164,8 +179,10 @@ export function gateway(parts: Parts) {
     }
   })
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
+  const acts = activity(store)
   const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts]) await swept?.sweep()
+    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
+    await acts.sweep(now())
   }
   return { fetch, sweep, routes: rooms.routes }
 }

@@ -1,5 +1,7 @@
 import { gateway } from './app.ts'
+import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
+import { providers } from './features/auth/providers.ts'
 import { keySet } from './gate/keyset.ts'
 import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
@@ -10,7 +12,7 @@ import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { tinfoil } from './upstream/backends.ts'
-import { call } from './upstream/call.ts'
+import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { VERSION } from './version.ts'
@@ -61,7 +63,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
-  const signingKeys = keySet({ load: keySource, now: Date.now, log })
+  const signingKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
   const open =
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
@@ -75,27 +77,13 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keys,
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
-    sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
-    mockLogin: config.DEV_MODE,
+    ...chosen(config),
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
-    maxInFlight: config.MAX_IN_FLIGHT,
-    maxBodyBytes: config.MAX_BODY_BYTES,
     ledger: booked,
-    tokenLimit: config.TOKEN_LIMIT_DAY,
-    sealed: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
-    open: undefined,
-    enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
-    plaintext: config.ALLOW_PLAINTEXT,
-    origins: config.CORS_ALLOWED_ORIGINS ?? [],
     call,
     stallMs: BODY_MS,
-    maxJsonBytes: config.MAX_JSON_BYTES,
-    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
     idleSeconds: KEEP_ALIVE_SECONDS,
-    proxies: config.TRUSTED_PROXIES ?? [],
-    atcUrl: config.TINFOIL_ATC_URL,
-    docs: config.DOCS,
   })
   const server = listen(config, fetch)
   log('info', 'listening', { port: server.port ?? config.PORT })
@@ -106,12 +94,35 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
   for (const beat of beats) clearInterval(beat)
-  signingKeys.stop()
+  signingKeys?.stop()
   await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
   log('info', 'stopped')
+}
+
+/** The parts that the configuration alone decides. */
+function chosen(config: Config) {
+  const places = signInOptions(config)
+  return {
+    sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
+    signIn: places && { ...places, providers: providers(config, { send, now: Date.now }) },
+    mockLogin: config.DEV_MODE,
+    maxInFlight: config.MAX_IN_FLIGHT,
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    tokenLimit: config.TOKEN_LIMIT_DAY,
+    sealed: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
+    open: undefined,
+    enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
+    plaintext: config.ALLOW_PLAINTEXT,
+    origins: config.CORS_ALLOWED_ORIGINS ?? [],
+    maxJsonBytes: config.MAX_JSON_BYTES,
+    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
+    proxies: config.TRUSTED_PROXIES ?? [],
+    atcUrl: config.TINFOIL_ATC_URL,
+    docs: config.DOCS,
+  }
 }
 
 function sweepEach(ms: number, sweep: () => Promise<void>, log: Log) {

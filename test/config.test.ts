@@ -3,37 +3,7 @@ import { inspect } from 'node:util'
 import { ConfigFaults, describeFaults, readConfig } from '../src/config.ts'
 import { Secret } from '../src/protocol/secret.ts'
 import { type Config, rows } from '../src/settings.ts'
-
-const marked = 'tk_marked_do_not_show_1'
-const hex = '5ea1'.repeat(16)
-const needed = { TINFOIL_API_KEY: marked, JWKS_URL: 'https://id.example/keys', ISSUER: 'https://id.example' }
-
-const files: Readonly<Record<string, string>> = {
-  '/key': `${marked}\n`,
-  '/crlf': `${marked}\r\n`,
-  '/two-newlines': `${marked}\n\n`,
-  '/empty': '\n',
-  '/hex': hex,
-}
-
-function readFile(path: string): string {
-  const text = files[path]
-  if (text === undefined) throw Object.assign(new Error(`ENOENT: open '${path}'`), { code: 'ENOENT' })
-  return text
-}
-
-const read = (env: Record<string, string | undefined>, argv: string[] = []) => readConfig({ env, argv, readFile })
-const dev = (env: Record<string, string>, argv: string[] = []) => read(env, ['--dev-mode', ...argv])
-
-function faultsOf(run: () => unknown): readonly string[] {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof ConfigFaults) return error.faults
-    throw error
-  }
-  throw new Error('no fault was found')
-}
+import { dev, faultsOf, hex, marked, needed, read, readFile } from './kit/config.ts'
 
 describe('what is read', () => {
   test('every setting has the type that its row gives it', () => {
@@ -59,6 +29,9 @@ describe('what is read', () => {
       DATABASE_URL: 'sqlite:sealgate.db',
       DATA_KEY: undefined,
       IDENTITY_HASH_KEY: undefined,
+      OIDC_NAME: 'Single sign-on',
+      OIDC_TRUST_EMAIL: false,
+      SESSION_IN_REDIRECT: false,
       SESSION_DAYS: 30,
       SESSION_MAX_DAYS: 90,
       RATE_LIMIT_RPM: 60,
@@ -166,7 +139,15 @@ describe('secrets', () => {
 
   test('every secret has its file', () => {
     const secrets = rows.filter(([, { secret }]) => secret).map(([key]) => key)
-    expect(secrets).toEqual(['TINFOIL_API_KEY', 'DATA_KEY', 'DATA_KEY_PREVIOUS', 'IDENTITY_HASH_KEY'])
+    expect(secrets).toEqual([
+      'TINFOIL_API_KEY',
+      'GOOGLE_CLIENT_SECRET',
+      'GITHUB_CLIENT_SECRET',
+      'OIDC_CLIENT_SECRET',
+      'DATA_KEY',
+      'DATA_KEY_PREVIOUS',
+      'IDENTITY_HASH_KEY',
+    ])
     for (const key of secrets) {
       const env = { [`${key}_FILE`]: '/hex' }
       const value: unknown = readConfig({ env, argv: [], readFile, only: [key, 'DEV_MODE'] }).config[key]
@@ -222,6 +203,11 @@ describe('secrets', () => {
     [{ TINFOIL_BASE_URL: `https://${marked}@h.example` }, []],
     [{ TINFOIL_BASE_URL: `https://h.example?key=${marked}` }, []],
     [{ DATABASE_URL: `postgres://sealgate:${marked}@db/sealgate` }, []],
+    [{ GOOGLE_CLIENT_SECRET: ` ${marked}` }, []],
+    [{ GITHUB_CLIENT_SECRET: marked }, []],
+    [{ OIDC_CLIENT_SECRET: `${marked}\n` }, []],
+    [{ PUBLIC_URL: `http://h.example/${marked}?`, REDIRECT_URI: `https://${marked}@h.example` }, []],
+    [{ OIDC_ISSUER: `https://me:${marked}@id.example` }, []],
     [{}, [marked]],
     [{}, ['--data-key', marked]],
     [{}, ['--tinfoil-key', marked]],
@@ -245,8 +231,8 @@ describe('what is judged', () => {
       [
         'The configuration has 9 faults (--help lists every setting):',
         '--prot is no flag of sealgate',
-        'TINFOIL_API_KEY is required (or TINFOIL_API_KEY_FILE; --dev-mode needs neither)',
-        'JWKS_URL is required (or ISSUER; --dev-mode needs neither)',
+        'TINFOIL_API_KEY is required (or TINFOIL_API_KEY_FILE; --dev-mode does without)',
+        'JWKS_URL is required (or ISSUER, GOOGLE_CLIENT_ID, GITHUB_CLIENT_ID, OIDC_ISSUER; --dev-mode does without)',
         'AUDIENCES: "a," is not a list of non-empty entries between commas',
         'PORT: "80a" is not a whole number from 0 to 65535',
         'DATA_KEY is not 32 bytes in hex (64 digits)',
@@ -260,40 +246,5 @@ describe('what is judged', () => {
 
   test('a DEV_MODE that is not understood is the only fault that it causes', () => {
     expect(faultsOf(() => read({ DEV_MODE: 'yes' }))).toEqual(['DEV_MODE: "yes" is not one of true, false, 1, 0'])
-  })
-
-  test('inference over plain http is for loopback, or for dev mode', () => {
-    const env = { ...needed, TINFOIL_BASE_URL: 'http://enclave.example/v0/' }
-    expect(faultsOf(() => read(env))).toEqual([
-      'TINFOIL_BASE_URL: "http://enclave.example/v0" would send the key in the clear: use https (http is for loopback)',
-    ])
-    expect(dev(env).config.TINFOIL_BASE_URL).toBe('http://enclave.example/v0')
-    expect(read({ ...needed, TINFOIL_BASE_URL: 'http://[::1]:8080' }).warnings).toEqual([])
-  })
-
-  test('a key set or discovery over plain http is warned of', () => {
-    const { JWKS_URL, ...discovery } = needed
-    const warning = 'is plain http: whoever sits on the way can sign in as anyone. Use https'
-    expect(read({ ...needed, JWKS_URL: JWKS_URL.replace('s:', ':') }).warnings).toEqual([`JWKS_URL ${warning}`])
-    expect(read({ ...discovery, ISSUER: 'http://id.example' }).warnings).toEqual([`ISSUER ${warning}`])
-    expect(read({ ...discovery, ISSUER: 'http://localhost:9000' }).warnings).toEqual([])
-  })
-
-  test('an issuer is any text, unless it has to name the keys', () => {
-    const { JWKS_URL: _, ...discovery } = needed
-    expect(read({ ...needed, ISSUER: 'our sign-in' }).config.ISSUER).toBe('our sign-in')
-    expect(dev({ ISSUER: 'our sign-in' }).config.ISSUER).toBe('our sign-in')
-    expect(read({ ...discovery, ISSUER: 'https://id.example/' }).config.ISSUER).toBe('https://id.example/')
-    expect(faultsOf(() => read({ ...discovery, ISSUER: 'our sign-in' }))).toEqual([
-      'ISSUER: "our sign-in" is not an http or https URL without a user, a query or a fragment, so it names no keys: set JWKS_URL',
-    ])
-  })
-
-  test('neither an issuer nor an audience is warned of outside dev mode', () => {
-    const { ISSUER: _, ...open } = needed
-    const warning = 'Neither ISSUER nor AUDIENCES is set: any token of the key set passes, whoever it was meant for'
-    expect(read(open).warnings).toEqual([warning])
-    expect(read({ ...open, AUDIENCES: 'chat' }).warnings).toEqual([])
-    expect(dev({ ...open, ALLOW_PLAINTEXT: 'false' }).warnings).toEqual([])
   })
 })

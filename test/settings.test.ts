@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { ConfigFaults, readConfig } from '../src/config.ts'
 import { defaultText, fileOf, flagOf, rows, settings } from '../src/settings.ts'
 
@@ -11,7 +13,20 @@ test('every row says once what it means to leave it out, and every default is un
 
 test('what may be given instead of a required setting exists', () => {
   const names = rows.flatMap(([key, { secret }]): string[] => (secret ? [key, fileOf(key)] : [key]))
-  for (const [, { requiredOr }] of rows) if (requiredOr) expect(names).toContain(requiredOr)
+  for (const [, { requiredOr }] of rows) for (const name of requiredOr ?? []) expect(names).toContain(name)
+})
+
+test('an older name is no setting, and no secret has one', () => {
+  const older = rows.filter(([, row]) => row.older)
+  expect(older.map(([key, row]) => [key, row.older, row.secret])).toEqual([['PUBLIC_URL', 'REDIRECT_URI', undefined]])
+  for (const [, row] of older) expect(rows.map(([key]): string => key)).not.toContain(row.older ?? '')
+})
+
+test('no setting stands in two themes', async () => {
+  const themes = readdirSync(join(import.meta.dir, '../src/settings')).filter(name => name !== 'setting.ts')
+  const modules = await Promise.all(themes.map(name => import(`../src/settings/${name}`)))
+  const tables = modules.flatMap(module => Object.values<object>(module).filter(value => !Array.isArray(value)))
+  expect(tables.flatMap(table => Object.keys(table)).sort()).toEqual(rows.map(([key]): string => key).sort())
 })
 
 test('every row says in a sentence what it does, and in another who changes it and why', () => {
@@ -31,7 +46,7 @@ test('what holds by default is said in a few words', () => {
     '<5381>',
     '<0.0.0.0> (dev mode: <127.0.0.1>)',
     'any issuer',
-    'required outside dev mode (or <ISSUER>)',
+    'required outside dev mode (or <ISSUER>, <GOOGLE_CLIENT_ID>, <GITHUB_CLIENT_ID>, <OIDC_ISSUER>)',
   ])
 })
 

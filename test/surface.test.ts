@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { countingUpstream } from './kit/counting.ts'
 import { type Kit, startGateway } from './kit/gateway.ts'
+import { standInProvider } from './kit/sign-in.ts'
 
 /** Every route that answers without a token. A new line here is a decision: nothing else is open. */
 const PUBLIC = [
@@ -14,6 +15,11 @@ const PUBLIC = [
   'GET /docs/swagger-ui.css',
   'GET /health',
   'GET /readyz',
+  // Signing in: the way to a provider and back, and what a frontend exchanges its code at.
+  'GET /v1/auth/callback',
+  'GET /v1/auth/google',
+  'GET /v1/auth/providers',
+  'POST /v1/auth/token',
   // In dev mode, for this machine alone.
   'POST /v1/auth/mock-login',
 ]
@@ -21,7 +27,8 @@ const PUBLIC = [
 const upstream = countingUpstream()
 let kit: Kit
 beforeAll(async () => {
-  kit = await startGateway({ upstream: upstream.url, rpm: 60, mockLogin: true })
+  const signIn = () => ({ providers: [standInProvider()] })
+  kit = await startGateway({ upstream: upstream.url, rpm: 60, mockLogin: true, signIn })
 })
 afterAll(async () => {
   await kit.stop()
@@ -68,7 +75,9 @@ describe('the surface', () => {
     for (const route of PUBLIC) {
       const [method = '', path = ''] = route.split(' ')
       const answer = await fetch(kit.url + path, { method })
-      expect([route, answer.status === 401 || answer.status === 403]).toEqual([route, false])
+      // The way back refuses whoever did not go there; it asks for no token either.
+      const isAsked = answer.status === 401 ? answer.headers.has('www-authenticate') : answer.status === 403
+      expect([route, isAsked]).toEqual([route, false])
     }
   })
 

@@ -24,7 +24,10 @@ ${table(
     ...rows.map(([key, setting]) => [
       `${setting.secret ? '*' : ' '} ${flagOf(key)}`,
       defaultText(setting),
-      setting.what.replaceAll('`', ''),
+      `${setting.what}${setting.older ? ` Its older name, as a variable only: ${setting.older}.` : ''}`.replaceAll(
+        '`',
+        '',
+      ),
     ]),
   ],
   [27, 28, 41],
@@ -32,20 +35,29 @@ ${table(
 `
 }
 
-/** Lays rows out in columns of the given widths, two blanks apart; a cell that is too wide goes on below itself. */
+/**
+ * Lays rows out in columns of the given widths, two blanks apart; a cell that is too wide goes on below itself, and a first
+ * one that cannot be broken stands on a line of its own.
+ */
 function table(lines: readonly (readonly string[])[], widths: readonly number[]): string {
   return lines
     .flatMap(cells => {
-      const columns = widths.map((width, at) => wrap(cells[at] ?? '', width))
-      const height = Math.max(...columns.map(column => column.length))
-      return Array.from({ length: height }, (_, line) =>
-        columns
-          .map((column, at) => (column[line] ?? '').padEnd(widths[at] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      )
+      const [first = '', ...rest] = cells
+      const fits = first.length <= (widths[0] ?? 0)
+      return fits ? laidOut(cells, widths) : [first, ...laidOut(['', ...rest], widths)]
     })
     .join('\n')
+}
+
+function laidOut(cells: readonly string[], widths: readonly number[]): string[] {
+  const columns = widths.map((width, at) => wrap(cells[at] ?? '', width))
+  const height = Math.max(...columns.map(column => column.length))
+  return Array.from({ length: height }, (_, line) =>
+    columns
+      .map((column, at) => (column[line] ?? '').padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 /** Breaks a text at single blanks into lines of at most `width`; its indent stays. */

@@ -4,11 +4,12 @@ import { defaultText, fileOf, rows } from '../settings.ts'
 export function envExample(): string {
   const entries = rows.map(([key, setting]) => {
     const also = setting.secret ? [`A secret: ${fileOf(key)} may name a file that holds it instead.`] : []
-    const notes = [setting.what, setting.why, ...also, `Default: ${defaultText(setting)}`]
+    const older = setting.older ? [`Its older name, as a variable only: ${setting.older}`] : []
+    const notes = [setting.what, setting.why, ...also, ...older, `Default: ${defaultText(setting)}`]
     return [...notes.map(note => `# ${note}`), `#${key}=${setting.default ?? ''}`].join('\n')
   })
   const heading = [
-    '# The settings of sealgate, made from src/settings.ts by `bun run fmt`.',
+    '# The settings of sealgate, made from src/settings/ by `bun run fmt`.',
     '# Only `bun run dev` reads a .env file: the program itself knows its environment and its flags.',
   ]
   return `${[heading.join('\n'), ...entries].join('\n\n')}\n`
@@ -17,8 +18,13 @@ export function envExample(): string {
 /** The settings as a table in GitHub's Markdown. */
 export function settingsTable(): string {
   const lines = rows.map(([key, setting]) => {
-    const name = setting.secret ? `${code(key)} (secret)` : code(key)
-    return [name, defaultText(setting, code), setting.what, setting.why]
+    const older = setting.older ? ` (older: ${code(setting.older)}, as a variable only)` : ''
+    return [
+      `${code(key)}${setting.secret ? ' (secret)' : older}`,
+      defaultText(setting, code),
+      setting.what,
+      setting.why,
+    ]
   })
   const heading = ['Setting', 'Default', 'What it does', 'Who changes it, and why']
   return [heading, heading.map(() => '---'), ...lines]

@@ -51,7 +51,7 @@ function readyDetail() {
   const properties = { status: { type: 'string', enum: ['ready'] } }
   return refuses(['not_ready'], {
     tags: ['operation'],
-    summary: 'Whether requests can be served: the database answers, and the signing keys are there.',
+    summary: 'Whether requests can be served: the database answers, and the signing keys are there, if JWTs are taken.',
     responses: {
       200: {
         description: 'They can.',

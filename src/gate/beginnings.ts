@@ -12,6 +12,8 @@ export interface Session {
   readonly id: string
   readonly createdAt: number
   readonly expiresAt: number
+  /** How its user signed in, a provider's id or `mock`; of older ones that is not known. */
+  readonly authMethod: string | null
 }
 
 /** A session with its token, which is told here and never again. */
@@ -73,27 +75,29 @@ export function beginnings({ store, fields, now, days, forget }: Deps): Beginnin
   const { insert, redeem, revoke } = sessionRows(store)
   const { entered } = activity(store)
 
-  function writes(
-    { user, isNew, method, email, domain }: SignIn,
-    session: Session & { digest: string; code: string | null },
-  ) {
-    const { id, createdAt: at } = session
+  function writes({ user, isNew, email, domain }: SignIn, session: Session & { digest: string; code: string | null }) {
+    const { id, createdAt: at, authMethod } = session
     const proof = fields.seal({ table: 'sessions', column: 'proof', row: id }, JSON.stringify({ email, domain }))
-    const row = { ...session, at, user, authMethod: method, proof, isFirst: Number(isNew) }
+    const row = { ...session, at, user, proof, isFirst: Number(isNew) }
     const kind = isNew ? ('signup' as const) : ('login' as const)
-    return [{ statement: insert, values: row }, entered({ owner: userOwnerOf(user), at, kind, authMethod: method })]
+    return [{ statement: insert, values: row }, entered({ owner: userOwnerOf(user), at, kind, authMethod })]
   }
 
   return {
     begin: async signIn => {
       const [token, at] = [newSessionToken(), now()]
-      const session = { id: crypto.randomUUID(), createdAt: at, expiresAt: endFrom(at, at, days) }
+      const session = {
+        id: crypto.randomUUID(),
+        createdAt: at,
+        expiresAt: endFrom(at, at, days),
+        authMethod: signIn.method,
+      }
       await store.atomically(writes(signIn, { ...session, digest: digestOf(token), code: null }))
       return { ...session, token }
     },
     offer: (signIn, code) => {
       const at = now()
-      const session = { id: crypto.randomUUID(), createdAt: at, expiresAt: at + OFFERED_MS }
+      const session = { id: crypto.randomUUID(), createdAt: at, expiresAt: at + OFFERED_MS, authMethod: signIn.method }
       return store.atomically(writes(signIn, { ...session, digest: code, code }))
     },
     redeem: async code => {
@@ -101,7 +105,7 @@ export function beginnings({ store, fields, now, days, forget }: Deps): Beginnin
       const times = { createdAt: at, expiresAt: endFrom(at, at, days) }
       const values = { code, digest: digestOf(token), at, expiresAt: times.expiresAt }
       const [row] = await store.ask(() => redeem.execute(values))
-      if (row) return { id: row.id, ...times, token, isNew: row.isFirst === 1 }
+      if (row) return { id: row.id, authMethod: row.authMethod, ...times, token, isNew: row.isFirst === 1 }
       for (const { userId } of await store.ask(() => revoke.execute({ code }))) forget(userId)
       throw signInFailed()
     },

@@ -16,7 +16,7 @@ export function sessionRows({ db }: Store) {
       .select({ id: table.id, userId: table.userId, ...times })
       .from(table)
       .innerJoin(users, and(eq(users.id, table.userId), isNull(users.deletedAt)))
-      .where(eq(table.tokenHash, digest))
+      .where(and(eq(table.tokenHash, digest), hasBegun))
       .prepare(),
     insert: db
       .insert(table)
@@ -31,7 +31,7 @@ export function sessionRows({ db }: Store) {
       .update(table)
       .set({ tokenHash: digest, createdAt: at, renewedAt: at, expiresAt })
       .where(and(eq(table.tokenHash, code), eq(table.codeHash, code), gt(table.expiresAt, at)))
-      .returning({ id: table.id, isFirst: table.isFirst })
+      .returning({ id: table.id, isFirst: table.isFirst, authMethod: table.authMethod })
       .prepare(),
     /** Ends the one that a code began. */
     revoke: db
@@ -46,7 +46,7 @@ export function sessionRows({ db }: Store) {
       .where(and(eq(table.id, id), eq(table.renewedAt, value('seen'))))
       .prepare(),
     list: db
-      .select({ id: table.id, ...times })
+      .select({ id: table.id, authMethod: table.authMethod, ...times })
       .from(table)
       .where(and(eq(table.userId, user), gt(table.expiresAt, at), hasBegun))
       .orderBy(desc(table.createdAt), table.id)

@@ -89,7 +89,9 @@ export function sessions({ store, fields, now, log, days }: Deps): Sessions {
     list: async user => {
       const at = now()
       const rows = await store.ask(() => statements.list.execute({ user, at }))
-      return rows.map(row => ({ id: row.id, createdAt: row.createdAt, expiresAt: endOf(row) })).filter(isLiveAt(at))
+      return rows
+        .map(row => ({ id: row.id, createdAt: row.createdAt, expiresAt: endOf(row), authMethod: row.authMethod }))
+        .filter(isLiveAt(at))
     },
     end: async (user, id) => {
       try {

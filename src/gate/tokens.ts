@@ -15,6 +15,11 @@ interface Deps {
 /** Tells whose JWT this is; at once if it was verified a moment ago. */
 export type Tokens = (token: string) => Principal | Promise<Principal>
 
+/** Refuses every JWT: for a gateway that knows nobody who signs any. */
+export const noTokens: Tokens = () => {
+  throw tokenProblem('token_unknown_key', 'No token service is configured here: sign in, or use an API key.')
+}
+
 /**
  * The verifier of JWTs. A verified token is remembered by its SHA-256 until it expires, for five minutes at most, or
  * until the key set changes or is too old: the signature is the dearest step of a request (about 100 µs).

@@ -1,6 +1,6 @@
 import { isNetwork } from './addresses.ts'
 import { isHostPattern } from './enclave-url.ts'
-import { isOriginPattern } from './origins.ts'
+import { isOrigin, isOriginPattern } from './origins.ts'
 
 /**
  * What the text of a setting may be, and what it becomes. `read` gives `undefined` for any text it does not
@@ -69,6 +69,9 @@ export const hostPatterns = listOf('host names, with * only left of the last two
 /** Web origins, or the direct subdomains of one. */
 export const origins = listOf('origins like https://app.example.com or https://*.example.com', isOriginPattern)
 
+/** Web origins, each as browsers send it. */
+export const exactOrigins = listOf('origins like https://app.example.com', isOrigin)
+
 /** Networks in CIDR notation. */
 export const networks = listOf('networks like 10.0.0.0/8', isNetwork)
 
@@ -97,11 +100,19 @@ export const baseUrl: Kind<string> = {
   read: text => (/[?#]/.test(text) ? undefined : webAddress(text)?.href.replace(/\/+$/, '')),
 }
 
-/** Whether a URL of the kinds above would carry its traffic unencrypted beyond this machine. */
-export function travelsInTheClear(address: string): boolean {
-  const { protocol, hostname } = new URL(address)
-  return protocol === 'http:' && !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
+/** An issuer of OpenID Connect, which is compared exactly and so kept as it is written. */
+export const issuer: Kind<string> = {
+  expects: baseUrl.expects,
+  read: text => (baseUrl.read(text) === undefined ? undefined : text),
 }
+
+/** Whether a URL of the kinds above names this machine. */
+export const isOnLoopback = (address: string): boolean =>
+  /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(new URL(address).hostname)
+
+/** Whether a URL of the kinds above would carry its traffic unencrypted beyond this machine. */
+export const travelsInTheClear = (address: string): boolean =>
+  new URL(address).protocol === 'http:' && !isOnLoopback(address)
 
 /** Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`. */
 export const database: Kind<string> = {
@@ -135,6 +146,12 @@ export const hexKey: Kind<string> = {
 export const headerToken: Kind<string> = {
   expects: 'visible ASCII without blanks, as an HTTP header needs it',
   read: text => (/^[\x21-\x7e]+$/.test(text) ? text : undefined),
+}
+
+/** What a provider calls its client, or gives it as a secret: visible ASCII (RFC 6749, appendix A), blanks only inside. */
+export const clientText: Kind<string> = {
+  expects: 'visible ASCII without blanks around it',
+  read: text => (/^[\x20-\x7e]+$/.test(text) && text.trim() === text ? text : undefined),
 }
 
 /**

@@ -19,6 +19,8 @@ export type Event =
   | 'refund_failed'
   | 'credentials_failed'
   | 'deletion_failed'
+  | 'signed_in'
+  | 'sign_in_failed'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -34,6 +36,25 @@ declare const fault: unique symbol
 /** An error as the log may name it: class, code and place, never its message. */
 export type Fault = string & { readonly [fault]: true }
 
+declare const providerTag: unique symbol
+/** A sign-in provider's id, as the program or its operator chose it. */
+export type ProviderTag = string & { readonly [providerTag]: true }
+
+/** What an OAuth provider may say is wrong: RFC 6749 sections 4.1.2.1 and 5.2. */
+const OAUTH_ERRORS = [
+  'access_denied',
+  'invalid_client',
+  'invalid_grant',
+  'invalid_request',
+  'invalid_scope',
+  'server_error',
+  'temporarily_unavailable',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'unsupported_response_type',
+] as const
+export type OAuthError = (typeof OAUTH_ERRORS)[number]
+
 /** All that may stand on a line: ids, counts, times and codes. Words that came from outside have no type here. */
 export interface Fields {
   request?: RequestId
@@ -43,6 +64,10 @@ export interface Fields {
   ms?: number
   owner?: OwnerTag
   code?: ProblemCode
+  provider?: ProviderTag
+  oauth_error?: OAuthError
+  /** Whether a sign-in made its user. */
+  is_new?: boolean
   fault?: Fault
   bytes?: number
   first_byte_ms?: number
@@ -62,6 +87,16 @@ export function methodOf(method: string): Method {
 
 export function ownerTagOf(owner: string): OwnerTag {
   return owner.slice(2, 10) as OwnerTag
+}
+
+export function providerTagOf({ id }: { readonly id: string }): ProviderTag {
+  return (/^[a-z0-9-]{1,40}$/.test(id) ? id : 'other') as ProviderTag
+}
+
+/** What a provider said is wrong, where the error that tells of it has a code of the standard's as its `error`. */
+export function oauthErrorOf(error: unknown): OAuthError | undefined {
+  if (!(error instanceof Error && 'error' in error)) return undefined
+  return OAUTH_ERRORS.find(known => known === error.error)
 }
 
 /**

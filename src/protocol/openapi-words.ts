@@ -6,8 +6,8 @@ const inHeader = (name: string, description: string, schema: object = { type: 's
   return { name, in: 'header', required: false, description, schema }
 }
 
-const inQuery = (name: string, description: string) => {
-  return { name, in: 'query', required: false, description, schema: { type: 'string' } }
+const inQuery = (name: string, description: string, schema: object = { type: 'string' }) => {
+  return { name, in: 'query', required: false, description, schema }
 }
 
 const inPath = (name: string, description: string, schema: object = { type: 'string', format: 'uuid' }) => {
@@ -44,6 +44,17 @@ export const PARAMETERS = {
   Seal: inHeader('X-Tinfoil-Seal', 'Passed on as it is.'),
   Start: inQuery('start', 'Its first moment: a date (UTC midnight), or a date-time of RFC 3339. 30 days before `end`.'),
   End: inQuery('end', 'The first moment after it, written alike. Now.'),
+  FrontendCallback: inQuery(
+    'frontend_callback',
+    'The frontend where the sign-in ends: an absolute URL of an origin that the operator has listed, without a query or a fragment. The one that the operator has set.',
+  ),
+  CodeChallenge: inQuery(
+    'code_challenge',
+    'The SHA-256 of a verifier of 43 to 128 characters, in base64url (RFC 7636, S256). Required, unless the operator lets sessions be told in addresses.',
+    { type: 'string', pattern: '^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$' },
+  ),
+  CodeChallengeMethod: inQuery('code_challenge_method', 'Nothing but `S256`.', { type: 'string', enum: ['S256'] }),
+  State: inQuery('state', "What the provider was told, of this browser's own sign-in."),
   SessionId: inPath('id', 'The id of a session.'),
   KeyId: inPath('id', 'The id of an API key.'),
   ChatId: inPath('chat_id', 'The `id` that the answer bore.', { type: 'string' }),
@@ -53,6 +64,7 @@ export const PARAMETERS = {
 
 /** Answer headers. */
 export const HEADERS = {
+  Location: text('Where to go on.', 'https://app.example.com/auth/callback'),
   'X-Request-Id': text('Finds this request in the log.', REQUEST_ID),
   'X-Protocol-Version': text('The version of what is described here.', '1'),
   'WWW-Authenticate': text('Which token is missing, or what is wrong with the one that came.', 'Bearer'),

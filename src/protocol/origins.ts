@@ -1,6 +1,11 @@
 const ORIGIN = /^https?:\/\/(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d{1,5})?$/
 const SUBDOMAINS = /^https:\/\/\*\.(?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?$/
 
+/** Whether a text is a web origin exactly as browsers send it: no port that its scheme implies, no other spelling of an address. */
+export function isOrigin(text: string): boolean {
+  return ORIGIN.test(text) && URL.parse(text)?.origin === text
+}
+
 /** Whether a text is a web origin as browsers send it (RFC 6454 section 6.2), or `https://*.example.com`. */
 export function isOriginPattern(text: string): boolean {
   return ORIGIN.test(text) || SUBDOMAINS.test(text)

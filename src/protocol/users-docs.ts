@@ -22,7 +22,7 @@ const USER_ID = '00000000-0000-4000-8000-000000000002'
 
 const user = object({
   id: uuid,
-  email: text,
+  email: orNull(text),
   name: orNull(text),
   avatar_url: orNull(text),
   created_at: moment,
@@ -38,10 +38,16 @@ const settings = (needed: boolean, prompt: Schema) => {
   return object(properties, needed ? ['system_prompt'] : Object.keys(properties))
 }
 const theSettings = { notification: false, system_prompt: 'Be brief.', web_search: true, appearance: 'System' }
-const session = object({ id: uuid, created_at: moment, expires_at: moment, current: boolean })
+const account = object({ provider: text, linked_at: moment })
+const anAccount = { provider: 'google', linked_at: AT }
+const act = object({ at: moment, kind: { type: 'string', enum: ['signup', 'login'] }, auth_method: orNull(text) })
+const session = object({
+  ...{ id: uuid, created_at: moment, expires_at: moment },
+  ...{ auth_method: orNull(text), current: boolean },
+})
 const aSession = {
   ...{ id: '00000000-0000-4000-8000-000000000001', created_at: AT, expires_at: LATER },
-  current: true,
+  ...{ auth_method: 'google', current: true },
 }
 const keyMembers = {
   ...{ id: uuid, prefix: text, name: text, created_at: moment },
@@ -88,8 +94,8 @@ export const profileDetail = (): Detail =>
     summary: 'Who is signed in.',
     gives: {
       what: 'The user.',
-      schema: object({ user, linked_accounts: list({ type: 'object' }) }),
-      example: { user: aUser, linked_accounts: [] },
+      schema: object({ user, linked_accounts: list(account) }),
+      example: { user: aUser, linked_accounts: [anAccount] },
     },
   })
 
@@ -98,7 +104,7 @@ export const deletionDetail = (): Detail =>
   said({
     summary: 'Deletes the user who asks: sessions and keys at once, and then all else that is theirs.',
     takes: {
-      what: "The user's e-mail address or id.",
+      what: "The user's e-mail address or id; who has no address gives the id.",
       schema: object({ confirm: text }),
       example: { confirm: aUser.email },
     },
@@ -109,12 +115,14 @@ export const deletionDetail = (): Detail =>
 export const exportDetail = (): Detail => {
   const rows = list({ type: 'object' })
   const whole = {
-    ...{ user: aUser, linked_accounts: [], settings: theSettings, sessions: [aSession], keys: [aKey] },
-    ...{ rate_limit: [], open_requests: [], usage_hours: [], usage: [] },
+    ...{ user: aUser, linked_accounts: [anAccount], settings: theSettings },
+    ...{ sessions: [aSession], keys: [aKey], rate_limit: [], open_requests: [] },
+    ...{ activity: [{ at: AT, kind: 'signup', auth_method: 'google' }], usage_hours: [], usage: [] },
   }
   const schema = object({
-    ...{ user, linked_accounts: rows, settings: settings(true, text), sessions: list(session) },
-    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, usage_hours: rows, usage: rows },
+    ...{ user, linked_accounts: list(account), settings: settings(true, text), sessions: list(session) },
+    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, activity: list(act) },
+    ...{ usage_hours: rows, usage: rows },
   })
   return said({ summary: 'All that is kept of the user.', gives: { what: 'All of it.', schema, example: whole } })
 }

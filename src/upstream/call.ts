@@ -34,10 +34,12 @@ const NO_BODY = new Set([204, 205, 304])
 export const send: Send = async ({ url, method = 'GET', headers, body, withinMs, maxBytes }) => {
   // fetch also reads files and buckets, and a URL may come out of a document of somebody else's.
   if (!/^https?:/i.test(url)) throw new Problem('upstream_malformed', 'The other server has no HTTP address.')
+  const named = new Headers(headers)
+  named.set('user-agent', 'sealgate')
   try {
     const response = await fetch(url, {
       method,
-      headers: { ...headers, 'user-agent': 'sealgate' },
+      headers: named,
       ...(body !== undefined && { body }),
       // On a kept connection that is just being closed a POST would be lost, and may not be sent again.
       keepalive: method === 'GET',

@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { INFERENCE } from '../../src/protocol/routes.ts'
 import { HOST, hurl, target } from '../kit/attack.ts'
+import { standInProvider } from '../kit/sign-in.ts'
 import { eventually } from '../kit/stage.ts'
 
-const at = await target({ mockLogin: true })
+const at = await target({ mockLogin: true, signIn: () => ({ providers: [standInProvider()] }) })
 await eventually(() => at.kit.lines.some(line => line.includes('keys_loaded')))
 afterAll(() => at.stop())
 
@@ -22,6 +23,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/models': ['GET', 'HEAD'],
   '/v1/cache-secret': ['GET', 'HEAD'],
   '/v1/usage': ['GET', 'HEAD'],
+  '/v1/auth/providers': ['GET', 'HEAD'],
+  '/v1/auth/google': ['GET', 'HEAD'],
+  '/v1/auth/callback': ['GET', 'HEAD'],
+  '/v1/auth/token': ['POST'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -35,8 +40,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
 
+/** What public routes say to a request that brings nothing. */
+const OPEN: Readonly<Record<string, number>> = {
+  '/v1/auth/providers': 200,
+  '/v1/auth/google': 400,
+  '/v1/auth/callback': 401,
+  '/v1/auth/token': 400,
+}
+
 /** What a request by no method but an allowed one gets, with a JWT or without. */
 function statusOf(path: string, signed: boolean): number {
+  if (OPEN[path] !== undefined) return OPEN[path]
   // The host is not a name of this machine.
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401

@@ -28,6 +28,11 @@ test('the table has one line of four cells for every setting', () => {
   for (const line of lines) expect(line.split(/(?<!\\)\|/)).toHaveLength(6)
 })
 
+test('an older name is told with its setting', () => {
+  expect(settingsTable()).toContain('| `PUBLIC_URL` (older: `REDIRECT_URI`, as a variable only) |')
+  expect(envExample()).toMatch(/# Its older name, as a variable only: REDIRECT_URI\n# Default: .*\n#PUBLIC_URL=\n/)
+})
+
 test('the table replaces what stands between the markers, and nothing else', () => {
   const [before, after] = ['# a\n<!-- settings:start -->', '<!-- settings:end -->\nb\n']
   const once = withSettingsTable(`${before}old${after}`)

@@ -79,9 +79,9 @@ describe('sealgate rekey', () => {
     const path = copy(few)
     const { output } = await rekey(path, { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD })
     expect(output.split('\n')).toEqual([
-      'rekey: users 5 of 5',
-      'rekey: user_settings 5 of 5',
-      'rekey: api_keys 5 of 5',
+      ...['users', 'user_settings', 'api_keys', 'sessions', 'sign_ins', 'linked_accounts'].map(
+        table => `rekey: ${table} 5 of 5`,
+      ),
       expect.stringMatching(/^rekey: done\. Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go/),
     ])
     expect(await found(path, NEW)).toBe(5)

@@ -1,3 +1,4 @@
+import type { Identity } from '../../src/features/auth/provider.ts'
 import type { Kit } from './gateway.ts'
 
 /** A signed-in user's requests. */
@@ -11,8 +12,8 @@ export interface Account {
 }
 
 /** Signs a user in; paths are below `/v1`. */
-export async function account(kit: Kit, email?: string): Promise<Account> {
-  const { authorization, user, session } = await kit.signIn(email)
+export async function account(kit: Kit, who?: string | Identity): Promise<Account> {
+  const { authorization, user, session } = await kit.signIn(who)
   return { user, session, ...by(kit, authorization) }
 }
 

@@ -1,5 +1,5 @@
 import { test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 /** A file of the test data that others made, parsed; `undefined` where `SEALGATE_TEST_DATA` names no folder with it. */
 export function testData<T>(path: string): T | undefined {
@@ -22,6 +22,18 @@ export interface RecordedExchange {
 export function withCorpus<T>(path: string, name: string, story: (corpus: T) => Promise<void>): void {
   const corpus = testData<T>(`corpora/${path}`)
   test.skipIf(!corpus)(corpus ? name : `${name} [no test data]`, () => corpus && story(corpus))
+}
+
+/** Declares a test that needs every line of a folder's texts; skipped by name without them. */
+export function withLines(
+  folder: string,
+  name: string,
+  story: (lines: readonly string[]) => void | Promise<void>,
+): void {
+  const path = `${process.env['SEALGATE_TEST_DATA']}/corpora/${folder}`
+  const files = existsSync(path) ? readdirSync(path).filter(file => file.endsWith('.txt')) : []
+  const lines = files.flatMap(file => readFileSync(`${path}/${file}`, 'utf8').split('\n'))
+  test.skipIf(lines.length === 0)(lines.length > 0 ? name : `${name} [no test data]`, () => story(lines))
 }
 
 /** Declares a test that needs the recorded exchange; skipped by name without it. */

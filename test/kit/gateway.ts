@@ -1,5 +1,8 @@
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
+import type { SignInOptions } from '../../src/features/auth/flow.ts'
+import { people } from '../../src/features/auth/people.ts'
+import type { Identity } from '../../src/features/auth/provider.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
@@ -71,6 +74,8 @@ export interface KitOptions {
   sessionDays?: SessionDays
   /** Whether anyone may sign in as anybody over loopback; nobody may unless told. */
   mockLogin?: boolean
+  /** How people sign in, by where the gateway listens; they may not unless given. */
+  signIn?: (url: string) => Partial<SignInOptions>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -87,8 +92,8 @@ export interface Kit {
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
-  /** An `Authorization` header for a session of the user with that address, and who that is. */
-  signIn(email?: string): Promise<{ authorization: string; user: string; session: string }>
+  /** An `Authorization` header for a session of the user with that address or account, and who that is. */
+  signIn(who?: string | Identity): Promise<{ authorization: string; user: string; session: string }>
   stop(): Promise<void>
 }
 
@@ -117,6 +122,8 @@ const DEFAULTS = {
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
+const NO_SIGN_IN = { frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] }
+
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(given: KitOptions): Promise<Kit> {
   const options = { ...DEFAULTS, atcUrl: given.upstream, ...given }
@@ -132,8 +139,19 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    development: false,
+    idleTimeout: idleSeconds,
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    fetch: (request, server) => fetch(request, server),
+  })
+  const url = server.url.origin
   const { fetch, sweep, routes } = gateway({
     ...options,
+    signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     log,
     store,
@@ -148,18 +166,17 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     send: options.send ?? transport(allPatience),
   })
   const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }
-  const begun = signIn({ ...sealing, sessions: sessions({ ...sealing, log, days: options.sessionDays }) })
-  const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    reusePort: false,
-    development: false,
-    idleTimeout: idleSeconds,
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch,
-  })
+  const begins = sessions({ ...sealing, log, days: options.sessionDays })
+  const [mock, meet] = [signIn({ ...sealing, sessions: begins }), people(sealing)]
+  const begun = async (who: Identity) => {
+    const met = await meet(who)
+    return {
+      ...met,
+      session: await begins.begin({ ...met, method: who.provider, email: who.email, domain: who.domain }),
+    }
+  }
   return {
-    url: server.url.origin,
+    url,
     issuer,
     lines,
     fetch,
@@ -170,8 +187,10 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
       return { authorization: `Bearer ${token}` }
     },
-    signIn: async (email = 'ada@example.com') => {
-      const { user, session } = await begun({ email, name: null, avatarUrl: null })
+    signIn: async (who = 'ada@example.com') => {
+      const { user, session } = await (typeof who === 'string'
+        ? mock({ email: who, name: null, avatarUrl: null })
+        : begun(who))
       return { authorization: `Bearer ${session.token}`, user, session: session.id }
     },
     stop: async () => {

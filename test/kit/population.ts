@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'bun:test'
+import { people as meeting } from '../../src/features/auth/people.ts'
 import { type Profile, signIn } from '../../src/features/auth/sign-in.ts'
 import { apiKeys } from '../../src/gate/api-keys.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
@@ -53,6 +54,9 @@ function people({ store, keys }: Awaited<ReturnType<typeof openStore>>, given: O
     const begin = signIn({ ...deps, ...own })
     return {
       ...own,
+      deps,
+      /** Who an account's user is. */
+      meet: meeting(deps),
       /** Statements this process has run so far. */
       asked: () => asked.length,
       /** Waits for those that nobody waits for. */

@@ -4,11 +4,14 @@ import {
   baseUrl,
   boolean,
   choice,
+  clientText,
   database,
   headerToken,
   hexKey,
   host,
   integer,
+  isOnLoopback,
+  issuer,
   list,
   quoted,
   travelsInTheClear,
@@ -149,6 +152,31 @@ describe('url and baseUrl', () => {
   )
 })
 
+describe('issuer', () => {
+  test.each(['https://id.example', 'https://id.example/', 'HTTPS://Id.example:443/a/'])('is kept as it is: %s', text =>
+    expect(issuer.read(text)).toBe(text),
+  )
+
+  test.each([
+    'https://id.example?a',
+    'https://id.example/#',
+    'https://me@id.example',
+    ' https://id.example',
+    'id.example',
+  ])('is not %j', text => expect(issuer.read(text)).toBeUndefined())
+})
+
+describe('isOnLoopback', () => {
+  test.each(['http://localhost:1/a', 'https://127.8.0.1', 'http://[::1]'])('says yes to %s', address =>
+    expect(isOnLoopback(address)).toBe(true),
+  )
+
+  test.each(['https://h.example', 'https://localhost.example', 'https://10.0.0.1', 'https://0.0.0.0'])(
+    'says no to %s',
+    address => expect(isOnLoopback(address)).toBe(false),
+  )
+})
+
 describe('travelsInTheClear', () => {
   test.each([
     'http://localhost:1',
@@ -186,6 +214,16 @@ describe('hexKey and headerToken', () => {
     )
     for (const text of ['', 'a b', 'a\r\nb', 'a\n', 'ключ', 'a\0']) expect(headerToken.read(text)).toBeUndefined()
   })
+})
+
+describe('clientText', () => {
+  test.each(['a', 'a.apps.example', 'two words', '~!@#$%^&*()'])('is %j', text =>
+    expect(clientText.read(text)).toBe(text),
+  )
+
+  test.each(['', ' ', ' a', 'a ', 'a\n', 'a\tb', 'a\u00a0', 'ключ'])('is not %j', text =>
+    expect(clientText.read(text)).toBeUndefined(),
+  )
 })
 
 describe('quoted', () => {

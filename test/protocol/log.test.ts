@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { assert, constantFrom, property, string, tuple } from 'fast-check'
-import { faultOf, methodOf, ownerTagOf } from '../../src/protocol/log.ts'
+import { faultOf, methodOf, oauthErrorOf, ownerTagOf, providerTagOf } from '../../src/protocol/log.ts'
 
 const THIS_FILE = /^(\w+)@log\.test\.ts:\d+$/
 
@@ -105,5 +105,17 @@ describe('a line of the log', () => {
       expect(methodOf(method)).toBe(method)
     for (const method of ['get', 'PROPFIND', 'HUNTER2', '', 'GET ', '__proto__', 'toString'])
       expect(methodOf(method)).toBe('OTHER')
+  })
+
+  test("has a provider's id if that is a plain word, or other", () => {
+    expect(String(providerTagOf({ id: 'oidc-2' }))).toBe('oidc-2')
+    for (const id of ['', 'a b', 'A', 'a\n', 'a'.repeat(41)]) expect(String(providerTagOf({ id }))).toBe('other')
+  })
+
+  test("has a provider's error if that is a word of the standard", () => {
+    const saying = (error: unknown) => Object.assign(new Error('hush'), { error })
+    expect(oauthErrorOf(saying('invalid_client'))).toBe('invalid_client')
+    for (const error of [saying('hunter2'), saying(['invalid_client']), new Error('invalid_client'), 'invalid_client'])
+      expect(oauthErrorOf(error)).toBeUndefined()
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { isOriginPattern, originMatcher } from '../../src/protocol/origins.ts'
+import { isOrigin, isOriginPattern, originMatcher } from '../../src/protocol/origins.ts'
 
 const allowed = originMatcher(['https://app.example', 'http://localhost:5173', 'https://*.example.com'])
 
@@ -51,3 +51,23 @@ test('a pattern is an origin, or the direct subdomains of one over https', () =>
   ])
     expect(isOriginPattern(text)).toBe(false)
 })
+
+test.each(['https://app.example', 'http://localhost:3000', 'http://127.0.0.1', 'https://[::1]:8443', 'https://a.b:80'])(
+  '%s is an origin as browsers send it',
+  origin => expect(isOrigin(origin)).toBe(true),
+)
+
+test.each([
+  '',
+  'null',
+  'https://*.example.com',
+  'https://app.example/',
+  'https://app.example:443',
+  'http://app.example:80',
+  'https://App.example',
+  'http://127.1',
+  'http://[0:0:0:0:0:0:0:1]',
+  'https://me@app.example',
+  'ws://app.example',
+  'https://app.example:99999',
+])('%j is not', origin => expect(isOrigin(origin)).toBe(false))

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Problem } from '../../src/protocol/problem.ts'
-import { call } from '../../src/upstream/call.ts'
+import { call, send } from '../../src/upstream/call.ts'
+import { outcome as fate } from '../kit/problem.ts'
 import { type Reply, rawUpstream } from '../kit/raw.ts'
 import { answerBytes, CHUNKED, chunk, stages } from '../kit/stage.ts'
 
@@ -119,3 +120,56 @@ describe('a call', () => {
     expect(await outcome(url)).toBeOneOf(['upstream_malformed', 'upstream_unreachable'])
   })
 })
+
+describe('a request of our own', () => {
+  const bounds = { withinMs: 300, maxBytes: 100 }
+
+  test('posts a form under this name, and keeps no connection for it', async () => {
+    const server = await serve(answerBytes('200 OK', {}, 'ok'))
+    const headers = { Accept: 'application/json', 'User-Agent': 'somebody' }
+    const body = new URLSearchParams({ code: 'a b&c' })
+    await send({ ...bounds, url: server.url, method: 'POST', headers, body })
+    const { head, body: form } = await (await server.first()).until(text => text.endsWith('code=a+b%26c')).then(split)
+    expect(head.toLowerCase().split('\r\n').sort()).toEqual([
+      'accept: application/json',
+      'content-length: 12',
+      'content-type: application/x-www-form-urlencoded;charset=utf-8',
+      `host: 127.0.0.1:${server.port}`,
+      'post / http/1.1',
+      'user-agent: sealgate',
+    ])
+    expect(form).toBe('code=a+b%26c')
+  })
+
+  test.each(['200 OK', '302 Found', '400 Bad Request', '503 Busy'])(
+    'gives status, headers and body of a %s',
+    async status => {
+      const elsewhere = await serve(answerBytes('200 OK', {}, 'elsewhere'))
+      const server = await serve(answerBytes(status, { Location: elsewhere.url, 'X-Other': 'b' }, 'said'))
+      const answer = await send({ ...bounds, url: server.url, headers: {} })
+      expect([answer.status, answer.headers.get('x-other'), await answer.text()]).toEqual([
+        parseInt(status, 10),
+        'b',
+        'said',
+      ])
+      expect(elsewhere.wires).toBeEmpty()
+    },
+  )
+
+  test('gives an answer that has no body', async () => {
+    const server = await serve('HTTP/1.1 204 No Content\r\n\r\n')
+    expect((await send({ ...bounds, url: server.url, headers: {} })).status).toBe(204)
+  })
+
+  test('is malformed by a status that is none, and by a long answer of any', async () => {
+    const odd = await serve(answerBytes('700 Odd', {}, 'ok'))
+    expect(await fate(() => send({ ...bounds, url: odd.url, headers: {} }))).toBe('upstream_malformed')
+    const long = await serve(answerBytes('404 Not Found', {}, 'b'.repeat(101)))
+    expect(await fate(() => send({ ...bounds, url: long.url, headers: {} }))).toBe('upstream_malformed')
+  })
+})
+
+function split(text: string) {
+  const [head = '', body = ''] = text.split('\r\n\r\n')
+  return { head, body }
+}

@@ -24,44 +24,46 @@ interface Deps {
  * a new one. Whoever was known is refreshed by what the provider says, but an address that another user has is not taken.
  */
 export function people(deps: Deps): (identity: Identity) => Promise<Met> {
-  const { store } = deps
+  const { store, lookupKey } = deps
   const { find, link, linkByEmail, make, makeByEmail, refresh, moveProven, moveUnproven } = prepare(store)
   return async identity => {
-    const values = valuesOf(identity, deps)
-    const meet = async () => (await store.ask(() => find.execute(values)))[0]?.user
-    const known = await meet()
-    if (known !== undefined) {
-      const place = valuesOf(identity, deps, known)
-      const writes = [refresh, identity.isProven ? moveProven : moveUnproven]
-      await store.atomically(writes.map(statement => ({ statement, values: place })))
-      return { user: known, isNew: false }
+    const account = JSON.stringify([identity.issuer, identity.subject])
+    const accountHash = lookupHash(lookupKey, 'account', account)
+    const meet = async () => (await store.ask(() => find.execute({ accountHash })))[0]?.user
+    let user = await meet()
+    if (user === undefined) {
+      const profile = profileOf(identity, crypto.randomUUID(), deps)
+      const writes = profile.emailHash === null ? [link, make] : [makeByEmail, linkByEmail]
+      const values = { ...profile, ...linkTo(account, identity, deps), accountHash }
+      await store.atomically(writes.map(statement => ({ statement, values })))
+      user = await meet()
+      if (user === profile.user) return { user, isNew: true }
     }
-    const writes = identity.isProven ? [makeByEmail, linkByEmail] : [link, make]
-    await store.atomically(writes.map(statement => ({ statement, values })))
-    const user = await meet()
     if (user === undefined) throw new TypeError('an account was neither found nor linked')
-    return { user, isNew: user === values.user }
+    const values = profileOf(identity, user, deps)
+    const writes = [refresh, values.emailHash === null ? moveUnproven : moveProven]
+    await store.atomically(writes.map(statement => ({ statement, values })))
+    return { user, isNew: false }
   }
 }
 
-/** What a statement may need, sealed for a user: a new one unless told. */
-function valuesOf(identity: Identity, { fields, lookupKey, now }: Deps, user: string = crypto.randomUUID()) {
-  const id = crypto.randomUUID()
+/** What is kept of somebody, sealed for their user; a hash to find them by only of an address that is proven. */
+function profileOf({ email, isProven, name, avatarUrl }: Identity, user: string, { fields, lookupKey, now }: Deps) {
   const sealed = (column: string, text: string | null) =>
     text === null ? null : fields.seal({ table: 'users', column, row: user }, text)
-  const account = JSON.stringify([identity.issuer, identity.subject])
   return {
-    id,
     user,
-    provider: identity.provider,
-    account: fields.seal({ table: 'linked_accounts', column: 'account', row: id }, account),
-    accountHash: lookupHash(lookupKey, 'account', account),
-    email: sealed('email', identity.email),
-    emailHash: identity.email === null ? null : lookupHash(lookupKey, 'email', foldedEmail(identity.email)),
-    name: sealed('name', identity.name),
-    avatarUrl: sealed('avatar_url', identity.avatarUrl),
+    email: sealed('email', email),
+    emailHash: isProven && email !== null ? lookupHash(lookupKey, 'email', foldedEmail(email)) : null,
+    name: sealed('name', name),
+    avatarUrl: sealed('avatar_url', avatarUrl),
     at: now(),
   }
+}
+
+function linkTo(account: string, { provider }: Identity, { fields }: Deps) {
+  const id = crypto.randomUUID()
+  return { id, provider, account: fields.seal({ table: 'linked_accounts', column: 'account', row: id }, account) }
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`
@@ -70,11 +72,17 @@ const typed = (name: string, type: 'TEXT' | 'BIGINT') => sql`CAST(${value(name)}
 function prepare({ db }: Store) {
   const [user, accountHash, emailHash] = [value('user'), value('accountHash'), value('emailHash')]
   const texts = { email: value('email'), name: value('name'), avatarUrl: value('avatarUrl') }
-  const account = { provider: value('provider'), account: value('account'), accountHash, linkedAt: value('at') }
-  const moved = { email: value('email'), updatedAt: value('at') }
-  const sameHash = sql`SELECT 1 FROM ${users} WHERE ${users.emailHash} = ${emailHash}`
-  const kept = (column: typeof users.name | typeof users.avatarUrl, name: string): SQL =>
-    sql`coalesce(${typed(name, 'TEXT')}, ${column})`
+  const account = {
+    id: value('id'),
+    provider: value('provider'),
+    account: value('account'),
+    accountHash,
+    linkedAt: value('at'),
+  }
+  const isOthers = sql`SELECT 1 FROM ${users} WHERE ${users.emailHash} = ${emailHash} AND ${users.id} <> ${user}`
+  const told = (name: keyof typeof texts): SQL => sql`coalesce(${typed(name, 'TEXT')}, ${users[name]})`
+  // Whoever is being deleted meanwhile stays nameless, and their address free.
+  const isThere = and(eq(users.id, user), isNull(users.deletedAt))
   return {
     find: db
       .select({ user: linkedAccounts.userId })
@@ -82,11 +90,12 @@ function prepare({ db }: Store) {
       .innerJoin(users, and(eq(users.id, linkedAccounts.userId), isNull(users.deletedAt)))
       .where(eq(linkedAccounts.accountHash, accountHash))
       .prepare(),
-    /** Of two sign-ins of an account that is new, one makes the user. */
+    // Of two that come first at the same time, one makes the user. Of one who was there nothing is changed, but the row is
+    // locked until the account is linked: a deletion comes before both, or behind them and takes the link away.
     makeByEmail: db
       .insert(users)
       .values({ id: user, ...texts, emailHash, createdAt: value('at'), updatedAt: value('at') })
-      .onConflictDoNothing({ target: users.emailHash })
+      .onConflictDoUpdate({ target: users.emailHash, set: { updatedAt: sql`${users.updatedAt}` } })
       .prepare(),
     linkByEmail: db
       .insert(linkedAccounts)
@@ -97,7 +106,7 @@ function prepare({ db }: Store) {
       .prepare(),
     link: db
       .insert(linkedAccounts)
-      .values({ id: value('id'), userId: user, ...account })
+      .values({ ...account, userId: user })
       .onConflictDoNothing({ target: linkedAccounts.accountHash })
       .prepare(),
     /** Only where the account became this user's: who has no proven address is found by the account alone. */
@@ -109,18 +118,18 @@ function prepare({ db }: Store) {
       .prepare(),
     refresh: db
       .update(users)
-      .set({ name: kept(users.name, 'name'), avatarUrl: kept(users.avatarUrl, 'avatarUrl'), updatedAt: value('at') })
-      .where(eq(users.id, user))
+      .set({ name: told('name'), avatarUrl: told('avatarUrl'), updatedAt: value('at') })
+      .where(isThere)
       .prepare(),
     moveProven: db
       .update(users)
-      .set({ ...moved, emailHash })
-      .where(and(eq(users.id, user), sql`NOT EXISTS (${sameHash})`))
+      .set({ email: value('email'), emailHash })
+      .where(and(isThere, sql`NOT EXISTS (${isOthers})`))
       .prepare(),
     moveUnproven: db
       .update(users)
-      .set(moved)
-      .where(and(eq(users.id, user), isNull(users.emailHash)))
+      .set({ email: told('email') })
+      .where(and(isThere, isNull(users.emailHash)))
       .prepare(),
   }
 }

@@ -83,6 +83,7 @@ export const shownSession = (current: string) => (session: Session) => ({
   id: session.id,
   created_at: moment(session.createdAt),
   expires_at: moment(session.expiresAt),
+  auth_method: session.authMethod,
   current: session.id === current,
 })
 

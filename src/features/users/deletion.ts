@@ -8,9 +8,11 @@ import { HOUR_MS } from '../../protocol/metering.ts'
 import { userOwnerOf } from '../../protocol/principal.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
 import {
+  activity,
   ledger as entries,
   apiKeys as keyRows,
   limits,
+  linkedAccounts,
   sessions as sessionRows,
   slots,
   usageHours,
@@ -34,7 +36,7 @@ interface Deps {
 /** Deletes users, and all that is theirs. */
 export interface Deletion {
   /**
-   * Deletes a user: when it resolves, their sessions and keys are dead, and their address may sign in as somebody new.
+   * Deletes a user: when it resolves, their sessions and keys are dead, and their address and accounts may sign in as somebody new.
    * The rest goes after that, off the caller's path.
    * @throws Problem `database_unavailable`
    */
@@ -52,11 +54,11 @@ const MOST_AT_ONCE = 100
 /** What marks a user, ends what they have, and takes it away in batches. */
 export function deletion(deps: Deps): Deletion {
   const { store, fields, lookupKey, sessions, apiKeys, ledger, now, log } = deps
-  const { mark, settle, endSessions, endKeys, forgetSettings, batches, marked } = prepare(store)
+  const { mark, settle, batches, marked, ...atOnce } = prepare(store)
 
   async function purge(user: string): Promise<void> {
     await ledger.flush()
-    for (const one of [endSessions, endKeys, forgetSettings]) await store.ask(() => one.execute({ user }))
+    for (const one of Object.values(atOnce)) await store.ask(() => one.execute({ user }))
     const owner = userOwnerOf(user)
     for (const batch of batches)
       while ((await store.ask(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
@@ -69,7 +71,7 @@ export function deletion(deps: Deps): Deletion {
       const email = fields.seal({ table: 'users', column: 'email', row: user }, user)
       const values = { user, email, emailHash: lookupHash(lookupKey, 'email', user), at: now() }
       try {
-        await store.atomically([mark, endSessions, endKeys, forgetSettings].map(statement => ({ statement, values })))
+        await store.atomically([mark, ...Object.values(atOnce)].map(statement => ({ statement, values })))
       } finally {
         sessions.forget(user)
         apiKeys.forget(user)
@@ -98,6 +100,7 @@ function prepare({ db }: Store) {
       })
       .where(and(eq(users.id, user), isNull(users.deletedAt)))
       .prepare(),
+    unlink: db.delete(linkedAccounts).where(eq(linkedAccounts.userId, user)).prepare(),
     endSessions: db.delete(sessionRows).where(eq(sessionRows.userId, user)).prepare(),
     endKeys: db.delete(keyRows).where(eq(keyRows.userId, user)).prepare(),
     forgetSettings: db.delete(userSettings).where(eq(userSettings.userId, user)).prepare(),
@@ -108,6 +111,11 @@ function prepare({ db }: Store) {
         .delete(usageHours)
         .where(keyed(sql`owner, hour, model`, sql`usage_hours`))
         .returning({ owner: usageHours.owner })
+        .prepare(),
+      db
+        .delete(activity)
+        .where(keyed(sql`owner, at, id`, sql`activity`))
+        .returning({ owner: activity.owner })
         .prepare(),
       db.delete(limits).where(eq(limits.owner, owner)).returning({ owner: limits.owner }).prepare(),
       db.delete(slots).where(eq(slots.owner, owner)).returning({ owner: slots.owner }).prepare(),

@@ -1,7 +1,7 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
-import { ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import { activity, ledger, limits, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 // A turn of the event loop: 1 ms.
@@ -19,7 +19,7 @@ const moment = (at: number) => new Date(at).toISOString()
 
 /** Everything kept by owner, in the order of an export: what is short first. */
 export function ownedPages(store: Store): readonly Pages[] {
-  const { limit, open, hours, usage } = prepare(store)
+  const { limit, open, acts, hours, usage } = prepare(store)
   return [
     {
       name: 'rate_limit',
@@ -35,6 +35,15 @@ export function ownedPages(store: Store): readonly Pages[] {
         const rows = await store.ask(() => open.execute({ owner }))
         yield rows.map(row => ({ ...row, expires_at: moment(row.expires_at) }))
       },
+    },
+    {
+      name: 'activity',
+      of: owner =>
+        paged(
+          after => store.ask(() => acts.execute({ owner, ...after })),
+          ({ at, id }) => ({ first: at, second: id }),
+          ({ at, id: _, ...row }) => ({ at: moment(at), ...row }),
+        ),
     },
     {
       name: 'usage_hours',
@@ -82,8 +91,8 @@ const value = (name: string) => sql`${sql.placeholder(name)}`
 
 /** Rows behind a cursor. */
 function behind(
-  first: typeof ledger.at | typeof usageHours.hour,
-  second: typeof ledger.id | typeof usageHours.model,
+  first: typeof ledger.at | typeof activity.at | typeof usageHours.hour,
+  second: typeof ledger.id | typeof activity.id | typeof usageHours.model,
 ): SQL {
   return sql`(${first}, ${second}) > (CAST(${value('first')} AS BIGINT), CAST(${value('second')} AS TEXT))`
 }
@@ -107,6 +116,13 @@ function prepare({ db }: Store) {
       .from(slots)
       .where(eq(slots.owner, owner))
       .orderBy(asc(slots.number))
+      .prepare(),
+    acts: db
+      .select({ at: activity.at, id: activity.id, kind: activity.kind, auth_method: activity.authMethod })
+      .from(activity)
+      .where(and(eq(activity.owner, owner), behind(activity.at, activity.id)))
+      .orderBy(asc(activity.at), asc(activity.id))
+      .limit(PAGE_ROWS)
       .prepare(),
     hours: db
       .select({

@@ -15,6 +15,7 @@ import type { OwnBody } from '../../upstream/own-body.ts'
 import { credentials, shownKey, shownSession } from './credentials.ts'
 import { deletion } from './deletion.ts'
 import { exported, streamed } from './export.ts'
+import { linked } from './linked.ts'
 import { ownedPages } from './pages.ts'
 import { profiles } from './profile.ts'
 import { ALL, type Settings, SOME, settings } from './settings.ts'
@@ -42,6 +43,7 @@ export const users = (deps: Deps) => {
   const { access, limited, ownBody } = deps
   const profileOf = profiles(deps)
   const set = settings(deps)
+  const linkedTo = linked(deps.store)
   const deletions = deletion(deps)
   const pages = ownedPages(deps.store)
 
@@ -51,7 +53,7 @@ export const users = (deps: Deps) => {
     const [sessions, keys] = [await deps.sessions.list(user), await deps.apiKeys.list(user)]
     const whole = {
       user: await profileOf(user),
-      linked_accounts: [],
+      linked_accounts: await linkedTo(user),
       settings: await set.of(user),
       sessions: sessions.map(shownSession(credential)),
       keys: keys.map(shownKey),
@@ -64,7 +66,7 @@ export const users = (deps: Deps) => {
     const { confirm } = await readMembers(await ownBody(request, exchange), CONFIRM)
     const { email } = await profileOf(user)
     if (![email && foldedEmail(email), user].includes(foldedEmail(confirm)))
-      throw invalidBody('"confirm" must be your e-mail address, or your id.')
+      throw invalidBody(`"confirm" must be ${email === null ? '' : 'your e-mail address, or '}your id.`)
     await deletions.start(user)
     return new Response(null, { status: 204, headers: NO_STORE })
   }
@@ -75,7 +77,11 @@ export const users = (deps: Deps) => {
     .use(credentials(deps))
     .get(
       '/v1/users/me',
-      async ({ exchange }) => told({ user: await profileOf(accountOf(exchange).user), linked_accounts: [] }),
+      async ({ exchange }) => {
+        const { user: id } = accountOf(exchange)
+        const [user, linked_accounts] = await Promise.all([profileOf(id), linkedTo(id)])
+        return told({ user, linked_accounts })
+      },
       { ...GUARD, detail: profileDetail() },
     )
     .delete('/v1/users/me', ({ request, exchange }) => end(request, exchange), { ...GUARD, detail: deletionDetail() })

@@ -3,6 +3,7 @@ import { account, by } from '../../kit/account.ts'
 import { clockAt } from '../../kit/clock.ts'
 import { engines } from '../../kit/engines.ts'
 import { type Kit, startGateway } from '../../kit/gateway.ts'
+import { identity } from '../../kit/identity.ts'
 
 const clock = clockAt()
 let kit: Kit
@@ -27,12 +28,12 @@ describe.each(engines)('on $name', ({ fresh }) => {
   describe('a user’s sessions', () => {
     test('are listed, and the one that asks is told apart', async () => {
       const first = await account(kit, 'lists@example.com')
-      const second = await account(kit, 'lists@example.com')
+      const second = await account(kit, identity({ email: 'lists@example.com' }))
       const { sessions } = await second.told<Sessions>('GET', SESSIONS)
       const times = { created_at: '2026-01-01T00:00:00.000Z', expires_at: '2026-01-31T00:00:00.000Z' }
       const both = [
-        { id: first.session, ...times, current: false },
-        { id: second.session, ...times, current: true },
+        { id: first.session, ...times, auth_method: 'mock', current: false },
+        { id: second.session, ...times, auth_method: 'google', current: true },
       ]
       expect(sessions.toSorted((a, b) => Number(a.current) - Number(b.current))).toEqual(both)
     })

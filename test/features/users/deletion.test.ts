@@ -1,10 +1,12 @@
 import { afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import type { Identity } from '../../../src/features/auth/provider.ts'
 import { userOwnerOf } from '../../../src/protocol/principal.ts'
 import { account, by } from '../../kit/account.ts'
 import { clockAt } from '../../kit/clock.ts'
 import { type Engine, engines } from '../../kit/engines.ts'
 import { entry } from '../../kit/entries.ts'
 import { type Kit, startGateway } from '../../kit/gateway.ts'
+import { identity } from '../../kit/identity.ts'
 import { eventually } from '../../kit/stage.ts'
 
 const running: Kit[] = []
@@ -23,8 +25,10 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   /** Rows of every table that has any of a user's. */
   const left = async (user: string) => {
     const counts = [
-      ...['sessions', 'api_keys', 'user_settings'].map(table => count(table, 'user_id', user)),
-      ...['ledger', 'usage_hours', 'limits', 'slots'].map(table => count(table, 'owner', userOwnerOf(user))),
+      ...['sessions', 'api_keys', 'user_settings', 'linked_accounts'].map(table => count(table, 'user_id', user)),
+      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity'].map(table =>
+        count(table, 'owner', userOwnerOf(user)),
+      ),
       count('users', 'id', user),
     ]
     const rows = await run(url, counts.join(' UNION ALL '))
@@ -33,8 +37,8 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   return { kit, clock, left }
 }
 
-async function busy(kit: Kit, email: string, requests: number) {
-  const ada = await account(kit, email)
+async function busy(kit: Kit, who: string | Identity, requests: number) {
+  const ada = await account(kit, who)
   const { key } = await ada.told<{ key: string }>('POST', '/users/me/keys', { name: 'x' })
   await ada.ask('PATCH', '/users/me/settings', { system_prompt: 'x' })
   for (let i = 0; i < requests; i++)
@@ -63,8 +67,8 @@ describe.each(engines)('on $name', engine => {
 
     test('has no session and no key from that moment on, and leaves nothing but a nameless row, for an hour', async () => {
       const { kit, clock, left } = await start(url, engine)
-      const { ada, program } = await busy(kit, 'ada@example.com', 1200)
-      const { ada: eve } = await busy(kit, 'eve@example.com', 3)
+      const { ada, program } = await busy(kit, identity(), 1200)
+      const { ada: eve } = await busy(kit, identity(), 3)
       expect((await program.ask('GET', '/usage')).status).toBe(200)
       const others = await left(eve.user)
       expect((await ada.ask('DELETE', '/users/me', { confirm: ada.user })).status).toBe(204)
@@ -74,7 +78,12 @@ describe.each(engines)('on $name', engine => {
       clock.pass(HOUR + 1)
       await kit.sweep()
       expect(await left(ada.user)).toEqual({})
-      expect(await left(eve.user)).toMatchObject({ ledger: others['ledger'], api_keys: 1, user_settings: 1, users: 1 })
+      expect(await left(eve.user)).toMatchObject({
+        ledger: others['ledger'],
+        activity: 1,
+        linked_accounts: 1,
+        users: 1,
+      })
     })
 
     test('may sign in at once, as somebody new', async () => {
@@ -87,6 +96,29 @@ describe.each(engines)('on $name', engine => {
       expect(await anew.told('GET', '/users/me/settings')).toMatchObject({ settings: { appearance: 'System' } })
       await anew.ask('DELETE', '/users/me', { confirm: anew.user })
       expect((await account(kit)).user).not.toBe(anew.user)
+    })
+
+    test('may sign in at once by the same account, as somebody new, whether the address is proven or not', async () => {
+      const { kit } = await start(url, engine)
+      for (const isProven of [true, false]) {
+        const who = identity({ isProven })
+        const old = await account(kit, who)
+        await old.ask('DELETE', '/users/me', { confirm: old.user })
+        const anew = await account(kit, who)
+        expect(anew.user).not.toBe(old.user)
+        expect((await account(kit, who)).user).toBe(anew.user)
+        expect(await anew.told('GET', '/users/me')).toMatchObject({ user: { email: who.email } })
+      }
+    })
+
+    test('without an address is asked for the id alone', async () => {
+      const { kit } = await start(url, engine)
+      const ada = await account(kit, identity({ email: null, isProven: false }))
+      for (const confirm of ['', 'null', 'ada@example.com']) {
+        const refused = await ada.told('DELETE', '/users/me', { confirm })
+        expect(refused).toMatchObject({ error: { message: 'Invalid body: "confirm" must be your id.' } })
+      }
+      expect((await ada.ask('DELETE', '/users/me', { confirm: ada.user })).status).toBe(204)
     })
 
     test('takes along what was booked of requests that ended later', async () => {

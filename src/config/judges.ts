@@ -1,0 +1,63 @@
+import { baseUrl, quoted, travelsInTheClear } from '../protocol/kinds.ts'
+import type { Config } from '../settings.ts'
+import { isGiven, type Reading } from './reading.ts'
+import { judgeSignIn } from './sign-in-judges.ts'
+
+/** Looks at settings together: notes the faults that none has alone, and what an operator should be warned of. */
+export function judge(config: Partial<Config>, reading: Reading): void {
+  if (!reading.dev) judgeUpstream(config, reading)
+  judgeKeySet(config, reading)
+  judgeDatabase(config, reading)
+  judgeSessions(config, reading)
+  judgeSignIn(config, reading)
+  if (reading.dev) judgeDevMode(config, reading)
+  else judgeClaims(config, reading)
+}
+
+function judgeUpstream({ TINFOIL_BASE_URL: address }: Partial<Config>, { faults }: Reading): void {
+  if (address && travelsInTheClear(address)) {
+    faults.push(
+      `TINFOIL_BASE_URL: ${quoted(address)} would send the key in the clear: use https (http is for loopback)`,
+    )
+  }
+}
+
+function judgeDevMode({ TINFOIL_API_KEY, ALLOW_PLAINTEXT }: Partial<Config>, { warnings }: Reading): void {
+  if (TINFOIL_API_KEY && ALLOW_PLAINTEXT) {
+    warnings.push('Dev mode lets unsealed bodies go to the real enclave: set ALLOW_PLAINTEXT=false to refuse them')
+  }
+}
+
+function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading): void {
+  const discovered = reading.dev || isGiven('JWKS_URL', reading) ? undefined : ISSUER
+  if (discovered && baseUrl.read(discovered) === undefined) {
+    reading.faults.push(`ISSUER: ${quoted(discovered)} is not ${baseUrl.expects}, so it names no keys: set JWKS_URL`)
+    return
+  }
+  const address = JWKS_URL ?? discovered
+  if (address && travelsInTheClear(address)) {
+    const name = JWKS_URL ? 'JWKS_URL' : 'ISSUER'
+    reading.warnings.push(`${name} is plain http: whoever sits on the way can sign in as anyone. Use https`)
+  }
+}
+
+function judgeDatabase({ DATABASE_URL = '' }: Partial<Config>, reading: Reading): void {
+  if (!DATABASE_URL.startsWith('postgres')) return
+  if (reading.keys.has('DATA_KEY') && !isGiven('DATA_KEY', reading)) {
+    reading.faults.push('DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy')
+  }
+  if (reading.flags.has('DATABASE_URL') && new URL(DATABASE_URL).password) {
+    reading.warnings.push('--database-url shows a password to whoever lists processes: use DATABASE_URL')
+  }
+}
+
+function judgeSessions({ SESSION_DAYS: idle, SESSION_MAX_DAYS: most }: Partial<Config>, { faults }: Reading): void {
+  if (idle !== undefined && most !== undefined && idle > most)
+    faults.push(`SESSION_DAYS: ${idle} is more than SESSION_MAX_DAYS, ${most}: lower it, or raise SESSION_MAX_DAYS`)
+}
+
+function judgeClaims({ JWKS_URL, ISSUER, AUDIENCES }: Partial<Config>, { warnings }: Reading): void {
+  if (JWKS_URL !== undefined && ISSUER === undefined && AUDIENCES === undefined) {
+    warnings.push('Neither ISSUER nor AUDIENCES is set: any token of the key set passes, whoever it was meant for')
+  }
+}

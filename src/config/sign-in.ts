@@ -1,0 +1,23 @@
+import { PROVIDERS } from '../settings/sign-in.ts'
+import type { Config } from '../settings.ts'
+
+/** What sign-in is told of the configuration, its providers apart. */
+interface SignInOptions {
+  /** The gateway's own address in browsers, without a slash at its end. */
+  readonly publicUrl: string
+  /** Where a sign-in returns that asks for no other place, without a slash at its end. */
+  readonly frontendUrl: string | undefined
+  /** The origins to which a sign-in may return. */
+  readonly callbackOrigins: readonly string[]
+  /** Whether a sign-in ends with the session itself in the URL, in place of a code. */
+  readonly sessionInRedirect: boolean
+}
+
+/** The options of sign-in, or `undefined` where no provider is configured. */
+export function signInOptions(config: Partial<Config>): SignInOptions | undefined {
+  const { PUBLIC_URL: publicUrl, FRONTEND_URL: frontendUrl, SESSION_IN_REDIRECT: sessionInRedirect = false } = config
+  if (publicUrl === undefined || PROVIDERS.every(key => config[key] === undefined)) return undefined
+  const own = frontendUrl === undefined ? [] : [new URL(frontendUrl).origin]
+  const callbackOrigins = config.FRONTEND_CALLBACK_ALLOWED_ORIGINS ?? own
+  return { publicUrl, frontendUrl, callbackOrigins, sessionInRedirect }
+}

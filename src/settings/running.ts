@@ -1,0 +1,36 @@
+import { boolean, choice, integer } from '../protocol/kinds.ts'
+import type { Setting } from './setting.ts'
+
+/** How the program runs. */
+export const running = {
+  DRAIN_SECONDS: {
+    kind: integer(0, 86_400),
+    default: '30',
+    what: 'How long running streams may go on after SIGTERM before they are cut.',
+    why: 'Operators: it has to end before the platform kills the process.',
+  },
+  LOG_FORMAT: {
+    kind: choice('text', 'json'),
+    default: 'text',
+    what: 'How log lines are written: `text` for eyes, `json` for machines.',
+    why: 'Operators who collect logs by machine.',
+  },
+  LOG_LEVEL: {
+    kind: choice('debug', 'info', 'warn', 'error'),
+    default: 'info',
+    what: 'The least severe lines that are logged: `debug`, `info`, `warn` or `error`.',
+    why: 'Operators who look for a fault, or who want fewer lines.',
+  },
+  DOCS: {
+    kind: boolean,
+    default: 'true',
+    what: 'Serve the documentation at `/docs`, and as OpenAPI at `/api-docs/openapi.json`.',
+    why: 'Operators who show nobody what there is to call.',
+  },
+  DEV_MODE: {
+    kind: boolean,
+    default: 'false',
+    what: 'Try it with nothing to sign up for: keys that vanish, a printed token, and without TINFOIL_API_KEY a stand-in enclave.',
+    why: 'Developers; never where real users are.',
+  },
+} as const satisfies Readonly<Record<string, Setting>>

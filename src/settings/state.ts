@@ -1,0 +1,35 @@
+import { database, hexKey } from '../protocol/kinds.ts'
+import type { Setting } from './setting.ts'
+
+/** Where the state lives, and what seals it. */
+export const state = {
+  DATABASE_URL: {
+    kind: database,
+    default: 'sqlite:sealgate.db',
+    dev: 'sqlite::memory:',
+    what: 'Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.',
+    why: 'Operators: only they know which disk lasts, and who runs several machines.',
+  },
+  DATA_KEY: {
+    kind: hexKey,
+    secret: true,
+    unset: 'made at the first start; with PostgreSQL it is required',
+    what: 'The root of every key at rest, 32 bytes in hex; one made here is kept in `<database>.key`.',
+    why: 'Operators who keep keys apart from disks, or run several machines.',
+  },
+  DATA_KEY_PREVIOUS: {
+    kind: hexKey,
+    secret: true,
+    only: 'rekey',
+    unset: 'the key beside the database',
+    what: 'The root that `sealgate rekey` replaces by DATA_KEY, 32 bytes in hex; nothing else reads it.',
+    why: 'Operators who replace DATA_KEY, and only until that is done.',
+  },
+  IDENTITY_HASH_KEY: {
+    kind: hexKey,
+    secret: true,
+    unset: 'derived from DATA_KEY',
+    what: 'The key under which callers become opaque owner ids, 32 bytes in hex.',
+    why: 'Operators whose other databases know callers by the same ids; to replace DATA_KEY use `sealgate rekey`.',
+  },
+} as const satisfies Readonly<Record<string, Setting>>

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'bun:test'
+import { dev, faultsOf, hex, marked, needed, read } from '../kit/config.ts'
+
+test('inference over plain http is for loopback, or for dev mode', () => {
+  const env = { ...needed, TINFOIL_BASE_URL: 'http://enclave.example/v0/' }
+  expect(faultsOf(() => read(env))).toEqual([
+    'TINFOIL_BASE_URL: "http://enclave.example/v0" would send the key in the clear: use https (http is for loopback)',
+  ])
+  expect(dev(env).config.TINFOIL_BASE_URL).toBe('http://enclave.example/v0')
+  expect(read({ ...needed, TINFOIL_BASE_URL: 'http://[::1]:8080' }).warnings).toEqual([])
+})
+
+test('a key set or discovery over plain http is warned of', () => {
+  const { JWKS_URL, ...discovery } = needed
+  const warning = 'is plain http: whoever sits on the way can sign in as anyone. Use https'
+  expect(read({ ...needed, JWKS_URL: JWKS_URL.replace('s:', ':') }).warnings).toEqual([`JWKS_URL ${warning}`])
+  expect(read({ ...discovery, ISSUER: 'http://id.example' }).warnings).toEqual([`ISSUER ${warning}`])
+  expect(read({ ...discovery, ISSUER: 'http://localhost:9000' }).warnings).toEqual([])
+})
+
+test('an issuer is any text, unless it has to name the keys', () => {
+  const { JWKS_URL: _, ...discovery } = needed
+  expect(read({ ...needed, ISSUER: 'our sign-in' }).config.ISSUER).toBe('our sign-in')
+  expect(dev({ ISSUER: 'our sign-in' }).config.ISSUER).toBe('our sign-in')
+  expect(read({ ...discovery, ISSUER: 'https://id.example/' }).config.ISSUER).toBe('https://id.example/')
+  expect(faultsOf(() => read({ ...discovery, ISSUER: 'our sign-in' }))).toEqual([
+    'ISSUER: "our sign-in" is not an http or https URL without a user, a query or a fragment, so it names no keys: set JWKS_URL',
+  ])
+})
+
+test('neither an issuer nor an audience is warned of outside dev mode', () => {
+  const { ISSUER: _, ...open } = needed
+  const warning = 'Neither ISSUER nor AUDIENCES is set: any token of the key set passes, whoever it was meant for'
+  expect(read(open).warnings).toEqual([warning])
+  expect(read({ ...open, AUDIENCES: 'chat' }).warnings).toEqual([])
+  expect(dev({ ...open, ALLOW_PLAINTEXT: 'false' }).warnings).toEqual([])
+})
+
+describe('PostgreSQL', () => {
+  const DATABASE_URL = `postgres://sealgate:${marked}@db/sealgate`
+  const fault = 'DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy'
+
+  test('needs a DATA_KEY, in dev mode too', () => {
+    expect(faultsOf(() => read({ ...needed, DATABASE_URL }))).toEqual([fault])
+    expect(faultsOf(() => read({ DATABASE_URL }, ['--dev-mode']))).toEqual([fault])
+    expect(read({ ...needed, DATABASE_URL, DATA_KEY: hex }).config.DATABASE_URL).toBe(DATABASE_URL)
+    expect(read({ ...needed, DATABASE_URL, DATA_KEY_FILE: '/hex' }).warnings).toEqual([])
+  })
+
+  test('with a DATA_KEY that cannot be read is that fault alone', () => {
+    const env = { ...needed, DATABASE_URL, DATA_KEY: 'short' }
+    expect(faultsOf(() => read(env))).toEqual(['DATA_KEY is not 32 bytes in hex (64 digits)'])
+  })
+
+  test('is warned of where its password stands on the command line', () => {
+    const argv = ['--database-url', DATABASE_URL]
+    const warning = '--database-url shows a password to whoever lists processes: use DATABASE_URL'
+    expect(read({ ...needed, DATA_KEY: hex }, argv).warnings).toEqual([warning])
+    expect(read({ ...needed, DATA_KEY: hex }, ['--database-url', 'postgres://db/a']).warnings).toEqual([])
+  })
+
+  test.each([`postgres://sealgate:${marked}/db`, `postgres:sealgate:${marked}`, `postgresql://u:${marked}@/a`])(
+    'that is not understood shows nothing of its URL: %s',
+    url => {
+      const [said = ''] = faultsOf(() => read({ ...needed, DATABASE_URL: url }))
+      expect(said).toMatch(/^DATABASE_URL: "postgres(ql)?\.\.\." is not one of/)
+    },
+  )
+})

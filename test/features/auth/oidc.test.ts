@@ -1,0 +1,245 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { oidcProvider } from '../../../src/features/auth/oidc.ts'
+import { clockAt } from '../../kit/clock.ts'
+import { type EvilOidc, startEvilOidc } from '../../kit/evil-oidc.ts'
+import { signer } from '../../kit/jwt.ts'
+import { type FakeOidc, startOidc } from '../../kit/oidc.ts'
+import { outcome, problemOf } from '../../kit/problem.ts'
+import { attempt, REDIRECT_URI, registration, signInAt, visit } from '../../kit/sign-ins.ts'
+import { stages } from '../../kit/stage.ts'
+
+const { also, clear } = stages()
+afterEach(clear)
+
+type Emails = 'required' | 'trusted' | 'told'
+type Server = Pick<FakeOidc, 'issuer' | 'clientId' | 'clientSecret'>
+
+const provider = (server: Server, emails: Emails = 'trusted', { hasDomains = false, now = Date.now } = {}) => {
+  const { issuer } = server
+  return oidcProvider({ ...registration(server, now), id: 'house', name: 'The House', issuer, emails, hasDomains })
+}
+const evil = async (options: Parameters<typeof startEvilOidc>[0] = {}) => also(await startEvilOidc(options))
+
+describe('oidc-provider', () => {
+  let fake: FakeOidc
+  beforeAll(async () => {
+    fake = await startOidc({
+      accounts: {
+        ada: {
+          email: 'ada@example.com',
+          email_verified: true,
+          name: 'Ada',
+          picture: 'https://a.example/a.png',
+          hd: 'a',
+        },
+        bob: { email: 'bob@example.com', email_verified: false },
+        eve: { email: 'eve@ada@example.com', email_verified: true, name: 'E\nve', picture: 'http://e.example/e.png' },
+        nobody: {},
+      },
+    })
+  })
+  afterEach(() => {
+    fake.person = 'ada'
+    fake.cancels = false
+  })
+  afterAll(() => fake.stop())
+  const as = (person: string, emails: Emails) => {
+    fake.person = person
+    return signInAt(provider(fake, emails))
+  }
+
+  test('is asked for a code with a challenge, a nonce and the scopes of a profile', async () => {
+    const begun = attempt()
+    const url = await provider(fake).start(begun)
+    expect(url.href).toStartWith(`${fake.issuer}/auth?`)
+    const digest = new Bun.CryptoHasher('sha256').update(begun.verifier).digest('base64url')
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      response_type: 'code',
+      client_id: fake.clientId,
+      redirect_uri: REDIRECT_URI,
+      scope: 'openid email profile',
+      state: begun.state,
+      nonce: begun.nonce,
+      code_challenge: digest,
+      code_challenge_method: 'S256',
+    })
+  })
+
+  test('tells who came', async () => {
+    expect(await as('ada', 'trusted')).toEqual({
+      provider: 'house',
+      issuer: fake.issuer,
+      subject: 'ada',
+      email: 'ada@example.com',
+      isProven: true,
+      name: 'Ada',
+      avatarUrl: 'https://a.example/a.png',
+      domain: null,
+    })
+  })
+
+  test('names a domain only where it is trusted with that', async () => {
+    expect((await signInAt(provider(fake, 'required', { hasDomains: true }))).domain).toBe('a')
+  })
+
+  test.each([
+    ['ada', 'told', 'ada@example.com'],
+    ['bob', 'told', 'bob@example.com'],
+    ['bob', 'trusted', 'bob@example.com'],
+    ['eve', 'told', null],
+    ['eve', 'trusted', null],
+    ['nobody', 'trusted', null],
+  ] as const)('%s, whose address is %s, comes in unproven', async (person, emails, email) => {
+    expect(await as(person, emails)).toMatchObject({ subject: person, email, isProven: false })
+  })
+
+  test('text that does not fit a profile is left out', async () => {
+    expect(await as('eve', 'told')).toMatchObject({ name: null, avatarUrl: null })
+  })
+
+  test.each(['bob', 'eve', 'nobody'])('%s is refused where a verified address is required', async person => {
+    const { code, message } = await problemOf(() => as(person, 'required'))
+    expect([code, message]).toEqual(['email_unverified', expect.stringContaining('not verified at The House')])
+  })
+
+  test('whoever cancels is told so, in none of its words', async () => {
+    fake.cancels = true
+    const { code, message } = await problemOf(() => signInAt(provider(fake)))
+    expect([code, message]).toEqual(['access_denied', expect.stringContaining('You cancelled at The House')])
+    expect(message).not.toContain('the person said no')
+  })
+
+  test('gives nothing for a code twice, to another verifier, or to another nonce', async () => {
+    const [house, begun] = [provider(fake), attempt()]
+    const query = await visit(house, begun)
+    expect((await house.finish(query, begun)).subject).toBe('ada')
+    expect(await outcome(() => house.finish(query, begun))).toBe('sign_in_failed')
+    for (const name of ['verifier', 'nonce'] as const) {
+      const other = { ...begun, [name]: attempt()[name] }
+      const again = await visit(house, begun)
+      expect(await outcome(() => house.finish(again, other))).toBe('sign_in_failed')
+    }
+  })
+
+  test('is told the secret in the body where it takes it nowhere else, and by UserInfo who came', async () => {
+    const other = also(await startOidc({ inIdToken: false, auth: 'client_secret_post' }))
+    expect(await signInAt(provider(other, 'required'))).toMatchObject({ email: 'ada@example.com', isProven: true })
+  })
+})
+
+describe('an answer in the browser', () => {
+  test.each<[string, EvilOidc['callback']]>([
+    ['of another issuer', { iss: 'https://elsewhere.example' }],
+    ['of no issuer, where one is promised', { iss: undefined }],
+    ['of another state', { state: 'another' }],
+    ['without a state', { state: undefined }],
+    ['without a code', { code: undefined }],
+    ['that is an error', { error: 'server_error', error_description: '<b>It broke.</b>' }],
+  ])('%s is refused before anything is asked', async (_, callback) => {
+    const server = await evil()
+    server.callback = callback
+    const { code, message } = await problemOf(() => signInAt(provider(server)))
+    expect([code, message]).toEqual([
+      'sign_in_failed',
+      'Sign-in failed: The House did not confirm who you are. Sign in again.',
+    ])
+    expect(server.asked).not.toContain('/token')
+  })
+
+  test('needs no issuer where none is promised', async () => {
+    const server = await evil()
+    server.metadata = { authorization_response_iss_parameter_supported: undefined }
+    server.callback = { iss: undefined }
+    expect((await signInAt(provider(server))).subject).toBe('ada')
+  })
+})
+
+describe('what an issuer publishes', () => {
+  test('is asked for once an hour, however many begin at once', async () => {
+    const clock = clockAt()
+    const server = await evil(clock)
+    const house = provider(server, 'trusted', clock)
+    const count = (path: string) => server.asked.filter(asked => asked === path).length
+    await Promise.all([signInAt(house), signInAt(house)])
+    await signInAt(house)
+    expect([count('/.well-known/openid-configuration'), count('/jwks')]).toEqual([1, 1])
+    clock.pass(3_600_000)
+    await signInAt(house)
+    expect([count('/.well-known/openid-configuration'), count('/jwks')]).toEqual([2, 2])
+  })
+
+  test('is asked for again after a failure', async () => {
+    const server = await evil()
+    const house = provider(server)
+    server.answers['/.well-known/openid-configuration'] = () => new Response('busy', { status: 503 })
+    expect(await outcome(() => house.start(attempt()))).toBe('upstream_malformed')
+    delete server.answers['/.well-known/openid-configuration']
+    expect((await signInAt(house)).subject).toBe('ada')
+  })
+
+  test('is asked for again for a key that is new', async () => {
+    const server = await evil()
+    const house = provider(server)
+    await signInAt(house)
+    const next = await signer('next')
+    server.keys = [next.jwk]
+    server.idToken = nonce => next.sign(server.claims(nonce), { typ: 'JWT' })
+    expect((await signInAt(house)).subject).toBe('ada')
+  })
+
+  test.each<[string, EvilOidc['metadata']]>([
+    ['another issuer', { issuer: 'https://elsewhere.example' }],
+    ['no place to sign in', { authorization_endpoint: undefined }],
+    ['a script to sign in by', { authorization_endpoint: 'javascript:alert(1)' }],
+    ['keys in a file', { jwks_uri: 'file:///etc/passwd' }],
+  ])('of %s cannot be used', async (_, metadata) => {
+    const server = await evil()
+    server.metadata = metadata
+    expect(await outcome(() => provider(server).start(attempt()))).toBe('upstream_malformed')
+  })
+
+  test('without keys cannot be used', async () => {
+    const server = await evil()
+    server.answers['/jwks'] = () => Response.json({ keys: 'none' })
+    expect(await outcome(() => signInAt(provider(server)))).toBe('upstream_malformed')
+  })
+
+  test('is unreachable, and so is the token endpoint, where nobody listens', async () => {
+    const gone = await startEvilOidc()
+    await gone.stop()
+    expect(await outcome(() => provider(gone).start(attempt()))).toBe('upstream_unreachable')
+    const server = await evil()
+    server.metadata = { token_endpoint: `${gone.issuer}/token` }
+    expect(await outcome(() => signInAt(provider(server)))).toBe('upstream_unreachable')
+  })
+
+  test('in the clear, from anywhere but this machine, is not asked for', async () => {
+    const issuer = 'http://issuer.example'
+    const away = provider({ issuer, clientId: 'c', clientSecret: 's' })
+    expect(await outcome(() => away.start(attempt()))).toBe('upstream_malformed')
+  })
+})
+
+describe('a person', () => {
+  test('of whom UserInfo speaks as somebody else is refused', async () => {
+    const server = await evil()
+    server.metadata = { userinfo_endpoint: `${server.issuer}/me` }
+    server.idToken = nonce => server.sign(server.claims(nonce, { email: undefined }))
+    server.answers['/me'] = () => Response.json({ sub: 'eve', email: 'ada@example.com', email_verified: true })
+    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+    server.answers['/me'] = () => Response.json({ sub: 'ada', email: 'ada@example.com', email_verified: true })
+    expect(await signInAt(provider(server))).toMatchObject({ email: 'ada@example.com', isProven: true })
+  })
+
+  test.each(['true', 1, undefined])('whose address is verified by %p is not proven', async email_verified => {
+    const server = await evil()
+    server.idToken = nonce => server.sign(server.claims(nonce, { email_verified }))
+    expect((await signInAt(provider(server))).isProven).toBe(false)
+  })
+
+  test.each(['', 'x'.repeat(256), 'a\u0000b', 7, null])('of the subject %p is nobody', async sub => {
+    const server = await evil()
+    server.idToken = nonce => server.sign(server.claims(nonce, { sub }))
+    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+  })
+})

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'bun:test'
+import { MIGRATIONS } from '../../src/store/migrations.ts'
+import { openDatabase } from '../../src/store/open.ts'
+import { type Engine, engines } from '../kit/engines.ts'
+import { faultOf } from '../kit/opening.ts'
+
+/** A database as it was left by a program that knew so many migrations. */
+async function databaseOf(version: number, { fresh, run }: Engine): Promise<string> {
+  const url = await fresh()
+  await run(url, 'CREATE TABLE migrations (number BIGINT PRIMARY KEY NOT NULL)')
+  for (const [index, statements] of MIGRATIONS.slice(0, version).entries())
+    for (const statement of [...statements, `INSERT INTO migrations (number) VALUES (${index + 1})`])
+      await run(url, statement)
+  return url
+}
+
+async function migrate(url: string): Promise<void> {
+  const store = await openDatabase(url)
+  await store.migrate()
+  await store.close()
+}
+
+const ROWS = {
+  users: [
+    {
+      id: 'ada',
+      email: 'a',
+      email_hash: 'ha',
+      name: 'n',
+      avatar_url: 'u',
+      created_at: 1,
+      updated_at: 2,
+      deleted_at: null,
+    },
+    {
+      id: 'eve',
+      email: 'e',
+      email_hash: 'he',
+      name: null,
+      avatar_url: null,
+      created_at: 3,
+      updated_at: 4,
+      deleted_at: 5,
+    },
+  ],
+  user_settings: [{ user_id: 'ada', content: 'c', updated_at: 6 }],
+  sessions: [
+    { id: 's1', user_id: 'ada', token_hash: 't1', created_at: 7, renewed_at: 8, expires_at: 2 ** 42 },
+    { id: 's2', user_id: 'ada', token_hash: 't2', created_at: 7, renewed_at: 8, expires_at: 9 },
+  ],
+  api_keys: [
+    {
+      id: 'k',
+      user_id: 'ada',
+      key_hash: 'h',
+      prefix: 'p',
+      name: 'n',
+      created_at: 1,
+      expires_at: null,
+      last_used_at: 2,
+    },
+  ],
+}
+
+describe.each(engines)('a database on $name', engine => {
+  const { run } = engine
+
+  test('from before sign-in at providers keeps every row, and may hold people without an address', async () => {
+    const url = await databaseOf(3, engine)
+    for (const [table, rows] of Object.entries(ROWS))
+      for (const row of rows) {
+        const values = Object.values(row).map(value => (typeof value === 'string' ? `'${value}'` : String(value)))
+        await run(url, `INSERT INTO ${table} (${Object.keys(row).join()}) VALUES (${values.join()})`)
+      }
+    await migrate(url)
+    for (const [table, rows] of Object.entries(ROWS))
+      expect(await run(url, `SELECT * FROM ${table} ORDER BY 1`)).toMatchObject(rows)
+    const [session] = await run(url, 'SELECT code_hash, auth_method, proof, is_first FROM sessions')
+    expect(session).toEqual({ code_hash: null, auth_method: null, proof: null, is_first: 0 })
+    const insert = (id: string, hash: string) =>
+      run(url, `INSERT INTO users (id, email_hash, created_at, updated_at) VALUES ('${id}', ${hash}, 1, 1)`)
+    for (const id of ['bob', 'carol']) await insert(id, 'NULL')
+    expect(await faultOf(insert('mallory', "'ha'"))).toBeInstanceOf(Error)
+    expect(await run(url, 'SELECT id FROM users ORDER BY id')).toHaveLength(4)
+  })
+})
