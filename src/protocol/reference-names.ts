@@ -35,7 +35,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
 ])
 
 const ID = /(?:^|(?:^|_)(conversation|response|file)_|_)ids?$/
-const SMALL = /^[a-z_]*$/
+const SMALL = /^[a-z0-9_]*$/
 
 /**
  * What a member's name says of its value. A name that is not known, but ends as ids do, is of what nobody can own;
