@@ -9,6 +9,18 @@ export interface Span {
 /** Where values of named members stand. */
 export type Members<Name extends string> = Readonly<Partial<Record<Name, Span>>>
 
+/** Who hears of all that stands in a document as it is read. */
+export interface Listener {
+  /** A member's key, without its escapes. */
+  key(name: string): void
+  /** A string, from its first quote to behind its last. */
+  text(span: Span): void
+  /** A number, `true`, `false` or `null`. */
+  scalar(isNull: boolean): void
+  opens(isObject: boolean): void
+  closes(): void
+}
+
 type Expected = 'value' | 'key' | 'colon' | 'comma' | 'nothing'
 
 // A millisecond or two: others wait no longer.
@@ -23,6 +35,7 @@ const MOST_BYTES = 4096
 const AHEAD = MOST_BYTES + 16
 
 const [BLANK, QUOTE, COMMA, COLON] = [0x20, 0x22, 0x2c, 0x3a]
+const SMALL_N = 0x6e
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 const SPACE = /[ \t\n\r]+/y
@@ -53,8 +66,11 @@ export class Reading<Name extends string> {
   /** The wanted member whose value is being read. */
   #member: Name | undefined
   #memberStart = 0
+  #stringStart = 0
+  readonly #listener: Listener | undefined
 
-  constructor(bytes: Uint8Array, names: readonly Name[]) {
+  constructor(bytes: Uint8Array, names: readonly Name[], listener?: Listener) {
+    this.#listener = listener
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#names = names
   }
@@ -116,6 +132,7 @@ export class Reading<Name extends string> {
       this.#member = this.#names.find(name => name === key)
     }
     this.#take('key', 'colon')
+    this.#listener?.key(key)
   }
 
   /** The key that begins here, up to the quote that ends it. */
@@ -131,6 +148,7 @@ export class Reading<Name extends string> {
 
   #stringBegins(): void {
     this.#valueBegins()
+    this.#stringStart = this.#position
     this.#at++
     this.#inString = true
   }
@@ -138,6 +156,7 @@ export class Reading<Name extends string> {
   #stringEnds(): void {
     this.#at++
     this.#inString = false
+    this.#listener?.text({ from: this.#stringStart, to: this.#position })
     this.#valueEnds()
   }
 
@@ -149,12 +168,14 @@ export class Reading<Name extends string> {
     this.#open.push(isObject ? new Set() : undefined)
     this.#expected = isObject ? 'key' : 'value'
     this.#mayClose = true
+    this.#listener?.opens(isObject)
   }
 
   #closes(isObject: boolean): void {
     if (!this.#mayClose || isObject !== Boolean(this.#open.at(-1))) throw this.#refused()
     this.#at++
     this.#open.pop()
+    this.#listener?.closes()
     this.#valueEnds()
   }
 
@@ -163,6 +184,7 @@ export class Reading<Name extends string> {
     const start = this.#at
     this.#skip(SCALAR)
     if (this.#at - start > MOST_BYTES) throw malformed(`has a number of more than ${MOST_BYTES} bytes`)
+    this.#listener?.scalar(this.#text.charCodeAt(start) === SMALL_N)
     this.#valueEnds()
   }
 

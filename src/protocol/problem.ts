@@ -9,6 +9,7 @@ const PROBLEMS = {
   enclave_not_allowed: { status: 400, type: 'invalid_request_error' },
   malformed_host: { status: 400, type: 'invalid_request_error' },
   invalid_body: { status: 400, type: 'invalid_request_error' },
+  reference_not_supported: { status: 400, type: 'invalid_request_error' },
   malformed_json: { status: 400, type: 'invalid_request_error' },
   invalid_query: { status: 400, type: 'invalid_request_error' },
   malformed_length: { status: 400, type: 'invalid_request_error' },

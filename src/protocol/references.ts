@@ -1,17 +1,14 @@
 import { readObject } from './json.ts'
+import { type Reference, ReferencesReading } from './references-reading.ts'
 
-/** Kinds of things that can be owned. */
-export type Kind = 'conversation' | 'response' | 'file'
-
-/** The name of a thing that is kept at a backend. */
-export interface Reference {
-  readonly kind: Kind
-  readonly id: string
-}
-
-/** STAND-IN, replaced before this is merged: reads one member. */
-export async function referencesIn(body: Uint8Array): Promise<readonly Reference[]> {
-  await readObject(body, [])
-  const { conversation } = JSON.parse(Buffer.from(body).toString())
-  return typeof conversation === 'string' ? [{ kind: 'conversation', id: conversation }] : []
+/**
+ * Every stored thing that a JSON request body names, each once, wherever in it that stands. The body is read as
+ * `readObject` reads: in turns, and a key twice in any object is `malformed_json`.
+ * @throws Problem `malformed_json`; `invalid_body` where something is named as nothing can be, or a thousand things are;
+ * `reference_not_supported` where what is named cannot be shown to be anybody's
+ */
+export async function referencesIn(bytes: Uint8Array): Promise<readonly Reference[]> {
+  const reading = new ReferencesReading(bytes)
+  await readObject(bytes, [], reading)
+  return reading.found
 }
