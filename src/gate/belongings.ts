@@ -1,6 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { Problem } from '../protocol/problem.ts'
-import type { Reference } from '../protocol/references.ts'
+import type { Reference } from '../protocol/references-reading.ts'
 import { belongings as table } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
