@@ -37,6 +37,36 @@ const unavailable = () => new Problem('database_unavailable', 'The database does
 
 describe.each(engines)('on $name', ({ fresh, run, runs }) => {
   describe('the ledger', () => {
+    test('knows who was given an answer, before it is written as after, and tells nobody else', async () => {
+      const { book } = await start(await fresh())
+      const knows = (owner: string, id: string) => book.wasAnswered(owner, id)
+      book.enter({ ...entry({ owner: 'j_ada' }), chatId: 'chatcmpl-1' })
+      for (const when of ['in memory', 'in the database']) {
+        if (when === 'in the database') await book.flush()
+        expect([when, await knows('j_ada', 'chatcmpl-1')]).toEqual([when, true])
+        expect([when, await knows('j_bob', 'chatcmpl-1')]).toEqual([when, false])
+        expect([when, await knows('j_ada', 'CHATCMPL-1')]).toEqual([when, false])
+      }
+    })
+
+    test('knows of an answer while it is on its way to the database', async () => {
+      const gate = Promise.withResolvers<void>()
+      const slow = (store: Store): Store => ({
+        ...store,
+        atomically: async writes => {
+          await gate.promise
+          return store.atomically(writes)
+        },
+      })
+      const { book } = await start(await fresh(), { through: slow })
+      book.enter({ ...entry({ owner: 'j_ada' }), chatId: 'chatcmpl-1' })
+      const flushed = book.flush()
+      expect(await book.wasAnswered('j_ada', 'chatcmpl-1')).toBe(true)
+      gate.resolve()
+      await flushed
+      expect(await book.wasAnswered('j_ada', 'chatcmpl-1')).toBe(true)
+    })
+
     test('equals its sums, and what was entered, whatever is entered when', async () => {
       const { url, book } = await start(await fresh())
       const cost = option(nat({ max: 999_999_999 }), { nil: undefined })

@@ -1,9 +1,7 @@
 import OpenAI from 'openai'
 import type { Heard } from '../../src/dev/cloud/call.ts'
 import { type CloudOptions, type StandInCloud, standInCloud } from '../../src/dev/cloud/server.ts'
-
-/** The API key of the stand-ins that are started here. */
-export const CLOUD_KEY = 'sk-test'
+import { CLOUD_KEY } from './gateway.ts'
 
 /** One of their models. */
 export const CLOUD_MODEL = 'stand-in/small'

@@ -104,3 +104,25 @@ describe('usage', () => {
     expect(read(pieces(completed(5e6)))).toEqual({ count: 1, stated: undefined })
   })
 })
+
+describe('the id of an answer', () => {
+  const idOf = (parts: readonly (string | Buffer)[], usage = true) => {
+    const reader = new EventReader({ usage })
+    for (const part of parts) reader.feed(Buffer.from(part))
+    return reader.id
+  }
+  const created = '{"type":"response.created","response":{"id":"resp_1","usage":null}}'
+
+  test.each([
+    ['of a chat', `data: ${chunk(1)}\n\ndata: ${chunk(2).replace('"c"', '"d"')}\n\n`, 'c'],
+    ['of a response', `event: response.created\r\ndata: ${created}\r\n\r\n`, 'resp_1'],
+    ['told by the second event', `data: {"ping":1}\n\ndata: ${created}\n\n`, 'resp_1'],
+    ['not told by the first ones', `${'data: {}\n\n'.repeat(4)}data: ${created}\n\n`, undefined],
+    ['that is none', 'data: {"id":"../x"}\n\ndata: {"id":7}\n\ndata: [DONE]\n\n', undefined],
+    ['in what is not data', `id: x\nevent: {"id":"c"}\n: ${created}\n\n`, undefined],
+  ])('%s', (_, text, id) => {
+    expect(idOf([text])).toBe(id)
+    expect(idOf([...Buffer.from(text)].map(byte => Buffer.of(byte)))).toBe(id)
+    expect(idOf([text], false)).toBeUndefined()
+  })
+})

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { toFile } from 'openai'
-import { CLOUD_KEY, clouds } from '../../kit/cloud.ts'
+import { clouds } from '../../kit/cloud.ts'
+import { CLOUD_KEY } from '../../kit/gateway.ts'
 
 const { start, clear } = clouds()
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHmac } from 'node:crypto'
-import { CLOUD_KEY, clouds, refusal } from '../../kit/cloud.ts'
+import { clouds, refusal } from '../../kit/cloud.ts'
+import { CLOUD_KEY } from '../../kit/gateway.ts'
 
 const { start, clear } = clouds()
 

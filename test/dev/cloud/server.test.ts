@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { CLOUD_KEY, clouds } from '../../kit/cloud.ts'
+import { clouds } from '../../kit/cloud.ts'
+import { CLOUD_KEY } from '../../kit/gateway.ts'
 import { rawRequest } from '../../kit/raw.ts'
 import { eventually } from '../../kit/stage.ts'
 
