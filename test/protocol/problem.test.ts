@@ -50,6 +50,7 @@ describe('a problem', () => {
     ['token_unknown_key', 401],
     ['token_bad_signature', 401],
     ['insufficient_scope', 403],
+    ['reference_not_supported', 400],
     ['malformed_host', 400],
     ['malformed_target', 400],
     ['not_found', 404],

@@ -18,6 +18,8 @@ const told = (body: unknown): Promise<string[] | string> =>
 
 describe('a body names', () => {
   const text = { type: 'input_text', text: 'file_id' }
+  const check = [{ id: 'cu_1' }]
+  const reasoning = { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: 'x' }
   test.each<[unknown, string[]]>([
     [{}, []],
     [{ conversation: 'conv_1', previous_response_id: 'resp_1' }, ['conversation conv_1', 'response resp_1']],
@@ -58,6 +60,9 @@ describe('a body names', () => {
       },
       ['response r'],
     ],
+    [{ items: [reasoning, reasoning, { type: 'mcp_list_tools', id: 'mcpl_1', tools: [], error: 'x' }] }, []],
+    [{ input: [{ type: 'computer_call', pending_safety_checks: check, acknowledged_safety_checks: check }] }, []],
+    [{ tools: [{ type: 'mcp', connector_id: 'connector_gmail', headers: { session_id: 'x' } }] }, []],
   ])('%j: %j', async (body, wanted) => {
     expect(await told(body)).toEqual(wanted)
   })
@@ -204,8 +209,8 @@ describe('nothing that a parsed body names is missed', () => {
       expect([body, found.toSorted()]).toEqual([body, [...named].toSorted()])
       if (found.length > 0) full++
     }
-    await assert(asyncProperty(BODY, holds), { numRuns: 4000 })
-    expect(full).toBeGreaterThan(200)
+    await assert(asyncProperty(BODY, holds), { numRuns: 2000 })
+    expect(full).toBeGreaterThan(100)
   })
 
   withCorpus<object>('json/JSONTestSuite.json', 'over all that JSONTestSuite holds', async corpus => {
@@ -224,7 +229,7 @@ describe('nothing that a parsed body names is missed', () => {
   test('where a body takes many turns, wherever those end', async () => {
     const unit = '{"\\u0066ile_id" : "file-\\u0031", "x":["é😀\\n"]},'
     for (let shift = 0; shift < Buffer.byteLength(unit); shift++) {
-      const body = `{"a":${' '.repeat(shift)}[${unit.repeat(2000)}{"file_id":"file-2"}],"conversation":{"id":"conv_1"}}`
+      const body = `{"a":${' '.repeat(shift)}[${unit.repeat(700)}{"file_id":"file-2"}],"conversation":{"id":"conv_1"}}`
       expect(await told(body)).toEqual(['conversation conv_1', 'file file-1', 'file file-2'])
     }
   })
