@@ -178,8 +178,8 @@ export function gateway(parts: Parts) {
       return answer(error, exchange)
     }
   })
-  // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const acts = activity(store)
+  // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
     for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
     await acts.sweep(now())

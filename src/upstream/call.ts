@@ -24,8 +24,6 @@ export type Call = (asked: Asked) => Promise<Uint8Array>
 /** Asks somebody else's server something small; gives its answer, whatever the status, read to the end. */
 export type Send = (sent: Sent) => Promise<Response>
 
-const NO_BODY = new Set([204, 205, 304])
-
 /**
  * Every call that is not a forwarded request: no redirects, bounded in time and size, certificates verified, no proxy and
  * no compression, nothing of ours sent along but what is told.
@@ -51,8 +49,7 @@ export const send: Send = async ({ url, method = 'GET', headers, body, withinMs,
     })
     const { status } = response
     if (status < 200 || status > 599) throw malformed(`with status ${status}`)
-    const bytes = await readAtMost(maxBytes, response)
-    return new Response(NO_BODY.has(status) ? null : bytes, { status, headers: response.headers })
+    return new Response(await readAtMost(maxBytes, response), { status, headers: response.headers })
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     if (cause instanceof DOMException && cause.name === 'TimeoutError')

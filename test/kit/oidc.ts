@@ -22,14 +22,12 @@ interface Options {
   accounts?: FakeOidc['accounts']
   /** Whether the claims of `email` and `profile` are in the ID token too; else UserInfo alone has them. */
   inIdToken?: boolean
-  /** How the client shows its secret; `client_secret_basic` unless given, and no other way is taken. */
-  auth?: 'client_secret_basic' | 'client_secret_post'
 }
 
 const ADA = { email: 'ada@example.com', email_verified: true, name: 'Ada', picture: 'https://a.example/ada.png' }
 
 /** Requires PKCE, says `iss` in its answers, and sends back to whatever redirect URI it is asked for. */
-export async function startOidc({ accounts = { ada: ADA }, inIdToken = true, auth }: Options = {}): Promise<FakeOidc> {
+export async function startOidc({ accounts = { ada: ADA }, inIdToken = true }: Options = {}): Promise<FakeOidc> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const fake: FakeOidc = {
@@ -46,7 +44,7 @@ export async function startOidc({ accounts = { ada: ADA }, inIdToken = true, aut
   }
   const provider = await quietly(async () => {
     const { Provider } = await import('oidc-provider')
-    return new Provider(fake.issuer, await configuration(fake, inIdToken, auth ?? 'client_secret_basic'))
+    return new Provider(fake.issuer, await configuration(fake, inIdToken))
   })
   provider.Client.prototype.redirectUriAllowed = () => true
   const answer = provider.callback()
@@ -57,7 +55,7 @@ export async function startOidc({ accounts = { ada: ADA }, inIdToken = true, aut
   return fake
 }
 
-async function configuration(fake: FakeOidc, inIdToken: boolean, auth: string) {
+async function configuration(fake: FakeOidc, inIdToken: boolean) {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
   return {
     clients: [
@@ -65,10 +63,8 @@ async function configuration(fake: FakeOidc, inIdToken: boolean, auth: string) {
         client_id: fake.clientId,
         client_secret: fake.clientSecret,
         redirect_uris: ['https://anywhere.example/'],
-        token_endpoint_auth_method: auth,
       },
     ],
-    clientAuthMethods: [auth],
     claims: {
       openid: ['sub'],
       email: ['email', 'email_verified'],

@@ -122,9 +122,9 @@ describe('GitHub', () => {
   })
 
   test.each([
-    ['/user', () => Response.json({ message: 'Server Error' }, { status: 500 })],
+    ['/user', () => Response.json(ADA.user, { status: 500 })],
     ['/user', () => new Response('{')],
-    ['/user/emails', () => Response.json({ message: 'Not Found' }, { status: 404 })],
+    ['/user/emails', () => Response.json(ADA.emails, { status: 404 })],
     ['/user/emails', () => Response.json({})],
   ])('refuses when %s is not answered', async (path, answer) => {
     fake.answers[path] = answer

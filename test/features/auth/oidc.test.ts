@@ -121,8 +121,8 @@ describe('oidc-provider', () => {
     }
   })
 
-  test('is told the secret in the body where it takes it nowhere else, and by UserInfo who came', async () => {
-    const other = also(await startOidc({ inIdToken: false, auth: 'client_secret_post' }))
+  test('tells by UserInfo who came, where the ID token does not', async () => {
+    const other = also(await startOidc({ inIdToken: false }))
     expect(await signInAt(provider(other, 'required'))).toMatchObject({ email: 'ada@example.com', isProven: true })
   })
 })
@@ -151,6 +151,28 @@ describe('an answer in the browser', () => {
     server.metadata = { authorization_response_iss_parameter_supported: undefined }
     server.callback = { iss: undefined }
     expect((await signInAt(provider(server))).subject).toBe('ada')
+  })
+})
+
+describe('the secret', () => {
+  test.each<[string[] | undefined, string]>([
+    [undefined, 'header'],
+    [['client_secret_post', 'client_secret_basic'], 'header'],
+    [['client_secret_post'], 'body'],
+  ])('goes to a server that takes %p in the %s', async (methods, place) => {
+    const server = await evil()
+    server.metadata = { token_endpoint_auth_methods_supported: methods }
+    let said: string | undefined
+    server.answers['/token'] = async request => {
+      const form = new URLSearchParams(await request.text())
+      const basic = Buffer.from(request.headers.get('authorization')?.slice(6) ?? '', 'base64').toString()
+      if (basic === `${server.clientId}:${server.clientSecret.replaceAll('-', '%2D').replace(' ', '+')}`)
+        said = 'header'
+      if (form.get('client_secret') === server.clientSecret) said = said ? 'both' : 'body'
+      return new Response(null, { status: 400 })
+    }
+    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+    expect(said).toBe(place)
   })
 })
 
