@@ -14,3 +14,10 @@ export function uuidFrom(text: string): string | undefined {
 export function requestIdFrom(inbound: string | null): RequestId {
   return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId
 }
+
+const PLAIN_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,255}$/
+
+/** Whether a backend's id is one that stands in a path as one segment, with nothing to escape or to resolve. */
+export function isPlainId(text: string): boolean {
+  return PLAIN_ID.test(text)
+}

@@ -19,6 +19,7 @@ export type Event =
   | 'refund_failed'
   | 'credentials_failed'
   | 'deletion_failed'
+  | 'prune_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

@@ -10,8 +10,8 @@ const inQuery = (name: string, description: string) => {
   return { name, in: 'query', required: false, description, schema: { type: 'string' } }
 }
 
-const inPath = (name: string, description: string) => {
-  return { name, in: 'path', required: true, description, schema: { type: 'string', format: 'uuid' } }
+const inPath = (name: string, description: string, schema: object = { type: 'string', format: 'uuid' }) => {
+  return { name, in: 'path', required: true, description, schema }
 }
 
 /** How callers show who they are. */
@@ -46,6 +46,13 @@ export const PARAMETERS = {
   End: inQuery('end', 'The first moment after it, written alike. Now.'),
   SessionId: inPath('id', 'The id of a session.'),
   KeyId: inPath('id', 'The id of an API key.'),
+  ConversationId: inPath('id', 'The id of a conversation of yours, spelled as it was given to you.', {
+    type: 'string',
+  }),
+  ItemId: inPath('item', 'The id of one of its items.', { type: 'string' }),
+  Limit: inQuery('limit', 'How many at most: 1 to 1000. 20.'),
+  After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),
+  Order: inQuery('order', '`desc`: the last used first. `asc`: last. `desc`.'),
 } as const
 
 /** Answer headers. */
