@@ -110,11 +110,12 @@ export const exportDetail = (): Detail => {
   const rows = list({ type: 'object' })
   const whole = {
     ...{ user: aUser, linked_accounts: [], settings: theSettings, sessions: [aSession], keys: [aKey] },
-    ...{ rate_limit: [], open_requests: [], usage_hours: [], usage: [] },
+    ...{ rate_limit: [], open_requests: [], belongings: [], usage_hours: [], usage: [] },
   }
   const schema = object({
     ...{ user, linked_accounts: rows, settings: settings(true, text), sessions: list(session) },
-    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, usage_hours: rows, usage: rows },
+    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, belongings: rows },
+    ...{ usage_hours: rows, usage: rows },
   })
   return said({ summary: 'All that is kept of the user.', gives: { what: 'All of it.', schema, example: whole } })
 }
