@@ -186,7 +186,7 @@ function wayOut(parts: Parts, { check }: Belongings) {
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
   return {
     forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
-    open: open && toOpen && { open: toOpen, errand: errand({ backend: open, send }) },
+    open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send }), backend: open.name },
     enclave: toEnclave,
   }
 }

@@ -26,7 +26,6 @@ export const CONVERSATION_ROUTES = [
   { method: 'GET', path: '/v1/model/list', what: 'Models, with what they cost.', gives: { models: [] } },
   { method: 'HEAD', path: '/v1/model/list', what: 'The headers of that list.' },
   { method: 'GET', path: ONE, what: 'One of your conversations.', gives: conversation },
-  { method: 'HEAD', path: ONE, what: 'The headers of one.' },
   {
     ...{ method: 'POST', path: ONE, what: 'Changes what is noted about a conversation.' },
     ...{ takes: { metadata: { title: 'Hello' } }, gives: conversation },
@@ -36,9 +35,7 @@ export const CONVERSATION_ROUTES = [
     takes: { items: [{ type: 'message', role: 'user', content: 'Hello' }] },
   },
   { method: 'GET', path: `${ONE}/items`, what: 'The items of a conversation.', gives: items },
-  { method: 'HEAD', path: `${ONE}/items`, what: 'The headers of its items.' },
   { method: 'GET', path: `${ONE}/items/:item`, what: 'One item of a conversation.', gives: item },
-  { method: 'HEAD', path: `${ONE}/items/:item`, what: 'The headers of one item.' },
   { method: 'DELETE', path: `${ONE}/items/:item`, what: 'Removes an item.', gives: conversation },
   { method: 'POST', path: `${ONE}/pin`, what: 'Pins a conversation.', gives: conversation },
   { method: 'DELETE', path: `${ONE}/pin`, what: 'Unpins a conversation.', gives: conversation },
@@ -114,7 +111,7 @@ export function conversationsDetail(): Detail {
     responses: {
       200: {
         description: 'A page of them, or the bare array.',
-        headers: headers(LIMIT_HEADERS),
+        headers: headers([...LIMIT_HEADERS, 'X-Sealgate-Backend']),
         content: { 'application/json': { schema: { anyOf: [page, entries] }, example } },
       },
       default: OTHER,

@@ -5,6 +5,7 @@ import { downHeaders } from '../protocol/headers.ts'
 export async function passedOn(answer: Response, exchange: Exchange, backend: BackendName): Promise<Response> {
   const { status } = answer
   const headers = downHeaders(Object.fromEntries(answer.headers))
+  headers['x-sealgate-body'] = 'plaintext'
   headers['x-sealgate-backend'] = backend
   // 401, 402 and 403 speak of our key, not of the caller's token.
   const ours = status === 401 || status === 402 || status === 403

@@ -3,7 +3,7 @@ import type { access } from '../../gate/access.ts'
 import { type Belongings, noSuchThing } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
 import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '../../protocol/conversations-docs.ts'
-import type { Exchange } from '../../protocol/exchange.ts'
+import type { BackendName, Exchange } from '../../protocol/exchange.ts'
 import { isPlainId } from '../../protocol/ids.ts'
 import type { Log } from '../../protocol/log.ts'
 import { paramOf } from '../../protocol/params.ts'
@@ -23,15 +23,16 @@ interface Deps {
   log: Log
   /** To the backend that keeps them. */
   open: ForwardOpen
-  errand: Errand
+  ask: Errand
+  backend: BackendName
 }
 
 const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
 
 /** Conversations that callers have at a backend, each for its owner alone. */
 export const conversations = (deps: Deps) => {
-  const { access, limited, belongings, open, errand } = deps
-  const listed = list({ ...deps, rows: conversationRows(deps.store), tell: tell(errand) })
+  const { access, limited, belongings, open } = deps
+  const listed = list({ ...deps, rows: conversationRows(deps.store), tell: tell(deps) })
   const rooms = new Elysia({ name: 'conversations' })
     .use(access)
     .use(limited)

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../protocol/exchange.ts'
+import type { BackendName, Exchange } from '../../protocol/exchange.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Errand } from '../../upstream/errand.ts'
 import { passedOn } from '../../upstream/passed-on.ts'
@@ -17,16 +17,25 @@ export const MOST_IDS = 1000
 /** Asks the backend for conversations by their ids; gives its own answer where that is anything but a success. */
 export type Tell = (ids: readonly string[], exchange: Exchange) => Promise<Told | Response>
 
+interface Deps {
+  ask: Errand
+  backend: BackendName
+}
+
 /** Asks in as many calls as it takes, all at once. @throws Problem `upstream_malformed`, or as {@link Errand} */
-export function tell(ask: Errand): Tell {
+export function tell({ ask, backend }: Deps): Tell {
   async function call(ids: readonly string[], exchange: Exchange): Promise<Told | Response> {
     const headers = { 'x-request-id': exchange.id }
     const body = JSON.stringify({ ids })
     const answer = await ask({ method: 'POST', path: '/v1/conversations/batch', body, headers })
-    if (answer.status !== 200) return passedOn(answer, exchange, 'openai')
+    exchange.backend = backend
+    exchange.reached = true
+    exchange.headers['x-sealgate-backend'] = backend
+    if (answer.status !== 200) return passedOn(answer, exchange, backend)
     return toldIn(await answer.bytes(), ids)
   }
   return async (ids, exchange) => {
+    exchange.hold()
     const calls: Promise<Told | Response>[] = []
     for (let at = 0; at < ids.length; at += MOST_IDS) calls.push(call(ids.slice(at, at + MOST_IDS), exchange))
     const found = new Map<string, object>()
