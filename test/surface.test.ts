@@ -21,7 +21,7 @@ const PUBLIC = [
 const upstream = countingUpstream()
 let kit: Kit
 beforeAll(async () => {
-  kit = await startGateway({ upstream: upstream.url, rpm: 60, mockLogin: true })
+  kit = await startGateway({ upstream: upstream.url, cloud: upstream.url, rpm: 60, mockLogin: true })
 })
 afterAll(async () => {
   await kit.stop()

@@ -3,7 +3,7 @@ import { INFERENCE } from '../../src/protocol/routes.ts'
 import { HOST, hurl, target } from '../kit/attack.ts'
 import { eventually } from '../kit/stage.ts'
 
-const at = await target({ mockLogin: true })
+const at = await target({ mockLogin: true, isCloud: true })
 await eventually(() => at.kit.lines.some(line => line.includes('keys_loaded')))
 afterAll(() => at.stop())
 
@@ -22,6 +22,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/models': ['GET', 'HEAD'],
   '/v1/cache-secret': ['GET', 'HEAD'],
   '/v1/usage': ['GET', 'HEAD'],
+  '/v1/model/list': ['GET', 'HEAD'],
+  '/v1/conversations': ['GET', 'HEAD'],
+  '/v1/conversations/:id': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id/items': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id/items/:item': ['DELETE', 'GET', 'HEAD'],
+  '/v1/conversations/:id/pin': ['DELETE', 'POST'],
+  '/v1/conversations/:id/archive': ['DELETE', 'POST'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -40,6 +47,8 @@ function statusOf(path: string, signed: boolean): number {
   // The host is not a name of this machine.
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401
+  // Nobody owns anything.
+  if (path.startsWith('/v1/conversations/')) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
 }
 
