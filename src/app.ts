@@ -4,6 +4,7 @@ import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
 import { cacheSecret } from './features/cache-secret.ts'
+import { conversations } from './features/conversations/routes.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
@@ -40,9 +41,10 @@ import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
-import type { Call } from './upstream/call.ts'
+import { type Call, send } from './upstream/call.ts'
 import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
+import { errand } from './upstream/errand.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { forwardOpen } from './upstream/forward-open.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
@@ -144,7 +146,8 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
-  const out = wayOut(parts, belongings(parts))
+  const owned = belongings(parts)
+  const out = wayOut(parts, owned)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
@@ -154,8 +157,9 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
 
-  if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open }))
+  if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
+  if (out.open) rooms.use(conversations({ ...gates, ...out.open, belongings: owned, store, log: parts.log }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -201,7 +205,7 @@ function wayOut(parts: Parts, { check }: Belongings) {
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
   return {
     forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
-    open: toOpen,
+    open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send }), backend: open.name },
     enclave: toEnclave,
   }
 }

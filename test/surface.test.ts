@@ -28,7 +28,7 @@ const upstream = countingUpstream()
 let kit: Kit
 beforeAll(async () => {
   const signIn = () => ({ providers: [standInProvider()] })
-  kit = await startGateway({ upstream: upstream.url, rpm: 60, mockLogin: true, signIn })
+  kit = await startGateway({ upstream: upstream.url, cloud: upstream.url, rpm: 60, mockLogin: true, signIn })
 })
 afterAll(async () => {
   await kit.stop()

@@ -15,10 +15,10 @@ export function requestIdFrom(inbound: string | null): RequestId {
   return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId
 }
 
-/**
- * Whether a text may be the id of something at a backend: up to 255 letters, digits and `._:-`, and no dot segment. Whatever
- * else is written is nobody's id.
- */
+// `.` and `..` are segments too, of which no URL is the thing's.
+const PLAIN_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,255}$/
+
+/** Whether this may be the id of a thing at a backend: one segment of a path, which no reader takes for another. */
 export function isPlainId(text: string): boolean {
-  return /^[A-Za-z0-9._:-]{1,255}$/.test(text) && text !== '.' && text !== '..'
+  return PLAIN_ID.test(text)
 }

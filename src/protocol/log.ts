@@ -21,6 +21,7 @@ export type Event =
   | 'deletion_failed'
   | 'signed_in'
   | 'sign_in_failed'
+  | 'prune_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

@@ -60,6 +60,13 @@ export const PARAMETERS = {
   ChatId: inPath('chat_id', 'The `id` that the answer bore.', { type: 'string' }),
   SignedModel: inQuery('model', 'The model that answered.'),
   SigningAlgo: inQuery('signing_algo', 'By which algorithm: `ecdsa` or `ed25519`.'),
+  ConversationId: inPath('id', 'The id of a conversation of yours, spelled as it was given to you.', {
+    type: 'string',
+  }),
+  ItemId: inPath('item', 'The id of one of its items.', { type: 'string' }),
+  Limit: inQuery('limit', 'How many at most: 1 to 1000. 20.'),
+  After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),
+  Order: inQuery('order', '`desc`: the last used first. `asc`: last. `desc`.'),
 } as const
 
 /** Answer headers. */

@@ -117,11 +117,11 @@ export const exportDetail = (): Detail => {
   const whole = {
     ...{ user: aUser, linked_accounts: [anAccount], settings: theSettings },
     ...{ sessions: [aSession], keys: [aKey], rate_limit: [], open_requests: [] },
-    ...{ activity: [{ at: AT, kind: 'signup', auth_method: 'google' }], usage_hours: [], usage: [] },
+    ...{ activity: [{ at: AT, kind: 'signup', auth_method: 'google' }], belongings: [], usage_hours: [], usage: [] },
   }
   const schema = object({
     ...{ user, linked_accounts: list(account), settings: settings(true, text), sessions: list(session) },
-    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, activity: list(act) },
+    ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, activity: list(act), belongings: rows },
     ...{ usage_hours: rows, usage: rows },
   })
   return said({ summary: 'All that is kept of the user.', gives: { what: 'All of it.', schema, example: whole } })

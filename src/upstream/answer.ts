@@ -37,6 +37,9 @@ export function relay(answer: IncomingMessage, { request, exchange, now, sealed,
     headers['x-should-retry'] = 'false'
   }
   exchange.streaming = hasBody
+  // Where a path has ids in it, Elysia answers HEAD by its GET and counts the bytes of a body that is not there.
+  const length = headers['content-length']
+  if (request.method === 'HEAD' && length !== undefined) exchange.headers['content-length'] = length
   if (!hasBody) answer.resume()
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'

@@ -4,7 +4,7 @@ import type { Send } from './call.ts'
 /** Something small that is asked of a backend for the gateway's own sake. */
 export interface Asked {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** From `/v1` on, with its query. */
+  /** Beginning with `/v1`, with its query. */
   readonly path: string
   /** JSON. */
   readonly body?: Uint8Array<ArrayBuffer> | string

@@ -25,7 +25,7 @@ interface Deps {
 export interface Taking {
   /** A JSON object that may name things, which is read; a form, which passes as it comes; or no body. */
   readonly body: 'json' | 'form' | 'none'
-  /** Ours for what is asked, from `/v1` on; as the client wrote it unless told. */
+  /** Ours for what is asked, beginning with `/v1`; as the client wrote it unless told. */
   readonly path?: string
 }
 

@@ -10,7 +10,7 @@ export interface Load {
   readonly backend: Backend
   /** Where it goes; the backend's own base unless told. */
   readonly base?: URL
-  /** Ours for what is asked, from `/v1` on; as the client wrote it unless told. */
+  /** Ours for what is asked, beginning with `/v1`; as the client wrote it unless told. */
   readonly path?: string
   readonly body: Body | null
   readonly length: Length

@@ -4,7 +4,7 @@ import { HOST, hurl, target } from '../kit/attack.ts'
 import { standInProvider } from '../kit/sign-in.ts'
 import { eventually } from '../kit/stage.ts'
 
-const at = await target({ mockLogin: true, signIn: () => ({ providers: [standInProvider()] }) })
+const at = await target({ mockLogin: true, isCloud: true, signIn: () => ({ providers: [standInProvider()] }) })
 await eventually(() => at.kit.lines.some(line => line.includes('keys_loaded')))
 afterAll(() => at.stop())
 
@@ -27,6 +27,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/auth/google': ['GET', 'HEAD'],
   '/v1/auth/callback': ['GET', 'HEAD'],
   '/v1/auth/token': ['POST'],
+  '/v1/model/list': ['GET', 'HEAD'],
+  '/v1/signature/:chat_id': ['GET', 'HEAD'],
+  '/v1/conversations': ['GET', 'HEAD'],
+  '/v1/conversations/:id': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id/items': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id/items/:item': ['DELETE', 'GET', 'HEAD'],
+  '/v1/conversations/:id/pin': ['DELETE', 'POST'],
+  '/v1/conversations/:id/archive': ['DELETE', 'POST'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -54,6 +62,8 @@ function statusOf(path: string, signed: boolean): number {
   // The host is not a name of this machine.
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401
+  // Nobody owns anything.
+  if (path.startsWith('/v1/conversations/')) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
 }
 

@@ -18,7 +18,9 @@ import {
   uint8Array,
 } from 'fast-check'
 import { type StandInEnclave, standInEnclave } from '../../src/dev/enclave.ts'
+import { engines } from '../kit/engines.ts'
 import { type Kit, startGateway, UPSTREAM_KEY } from '../kit/gateway.ts'
+import { type Caller, type Owning, owning } from '../kit/owning.ts'
 import { APP, standInProvider } from '../kit/sign-in.ts'
 
 interface Schema {
@@ -31,6 +33,7 @@ interface Schema {
 type Content = Readonly<Record<string, { schema: Schema; example?: unknown }>>
 interface Operation {
   readonly operationId: string
+  readonly tags: readonly string[]
   readonly security: readonly Readonly<Record<string, unknown>>[]
   readonly parameters: readonly { $ref: string }[]
   readonly requestBody?: { content: Content }
@@ -58,7 +61,11 @@ const kit: Kit = await startGateway({
 })
 const { authorization } = await kit.bearer()
 const { authorization: unscoped } = await kit.bearer('ada', 'other')
-const document = (await (await fetch(`${kit.url}/api-docs/openapi.json`)).json()) as Document
+const documentOf = async ({ url }: Kit) => (await (await fetch(`${url}/api-docs/openapi.json`)).json()) as Document
+const document = await documentOf(kit)
+// Where a cloud is, open bodies go there: what it keeps is asked of another gateway.
+const keeping: Owning = await owning(await engines[0]!.fresh(), { isSealing: false })
+const ada: Caller = await keeping.jwt('ada')
 const ajv = new Ajv({ strict: false, formats: { binary: true, date: true, 'date-time': true, uuid: true } })
 
 beforeAll(async () => {
@@ -67,13 +74,20 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await kit.stop()
+  await keeping.stop()
   await enclave.stop()
 })
 
 const RUNS = 40
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => [method.toUpperCase(), path, operation] as const),
-)
+const operationsOf = ({ paths }: Document) =>
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => [method.toUpperCase(), path, operation] as const),
+  )
+const isKept = ({ tags }: Operation) => tags.includes('conversations')
+const operations = [
+  ...operationsOf(document),
+  ...operationsOf(await documentOf(keeping.kit)).filter(([, , operation]) => isKept(operation)),
+]
 const word = string({ unit: 'grapheme-ascii', maxLength: 40 }).map(text => text.trim())
 
 function fitting(schema: Schema): Arbitrary<unknown> {
@@ -162,29 +176,44 @@ function mutated(path: string, operation: Operation): Arbitrary<Shot> {
 /** Stands for a token of the kind that the operation takes, of its own for each request: some end what they came by. */
 const OWN = 'Bearer its-own'
 
-async function ownTokenAndId({ security }: Operation, path: string): Promise<{ token: string; id: string }> {
-  if (!security.some(scheme => 'session' in scheme)) return { token: authorization, id: 'x' }
+interface Own {
+  readonly url: string
+  readonly token: string
+  /** By their names in the path. */
+  readonly ids: Readonly<Record<string, string>>
+}
+
+async function ownOf(operation: Operation, path: string): Promise<Own> {
+  if (isKept(operation)) return { url: keeping.kit.url, token: ada.headers.authorization, ids: await keptIds(path) }
+  const { url } = kit
+  if (!operation.security.some(scheme => 'session' in scheme)) return { url, token: authorization, ids: {} }
   const { authorization: token, session } = await kit.signIn()
-  if (!path.includes('/keys/')) return { token, id: session }
+  if (!path.includes('/keys/')) return { url, token, ids: { id: session } }
   const body = JSON.stringify({ name: 'x' })
-  const made = await fetch(`${kit.url}/v1/users/me/keys`, { method: 'POST', headers: { authorization: token }, body })
-  return { token, id: ((await made.json()) as { id: string }).id }
+  const made = await fetch(`${url}/v1/users/me/keys`, { method: 'POST', headers: { authorization: token }, body })
+  return { url, token, ids: { id: ((await made.json()) as { id: string }).id } }
+}
+
+async function keptIds(path: string): Promise<Own['ids']> {
+  if (!path.includes('{id}')) return {}
+  const id = await keeping.begun(ada)
+  if (!path.includes('{item}')) return { id }
+  const items = [{ role: 'user', content: 'Hello' }]
+  const made = await keeping.behind(`POST conversations/${id}/items`, { items })
+  const { data } = (await made.json()) as { data: { id: string }[] }
+  return { id, item: data[0]?.id ?? '' }
 }
 
 let shots = 0
 
 async function fire(method: string, operation: Operation, { path, headers, body }: Shot) {
-  const own = await ownTokenAndId(operation, path)
-  const sent = Object.entries(headers).map(([name, value]): [string, string] => [name, value.replace(OWN, own.token)])
+  const { url, token, ids } = await ownOf(operation, path)
+  const sent = Object.entries(headers).map(([name, value]): [string, string] => [name, value.replace(OWN, token)])
   // From ever another address, so that none is limited.
   shots++
   sent.push(['x-forwarded-for', `127.1.${shots >> 8}.${shots & 255}`])
-  const answer = await fetch(kit.url + path.replace('{id}', own.id), {
-    method,
-    headers: sent,
-    body,
-    redirect: 'manual',
-  })
+  const target = url + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? 'x')
+  const answer = await fetch(target, { method, headers: sent, body, redirect: 'manual' })
   const text = await answer.text()
   const { status } = answer
   // An enclave never answers 401 or 403: these must be declared as ours.
@@ -214,7 +243,7 @@ test.each(operations)('%s %s answers as it is documented, whatever is sent', asy
   })
   await assert(sound, { numRuns: RUNS })
   // The stand-in has no more than these; of the rest it says 404.
-  if (!isWayBack && (method !== 'POST' || /chat\/completions$|users|mock/.test(path)))
+  if (!isWayBack && (method !== 'POST' || /chat\/completions$|users|mock|conversations/.test(path)))
     expect([...statuses].some(status => status < 400)).toBe(true)
   const amiss = asyncProperty(mutated(path, operation), async shot => {
     statuses.add((await fire(method, operation, shot)).status)

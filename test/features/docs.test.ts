@@ -23,7 +23,8 @@ let text: string
 let operations: (readonly [string, Operation])[]
 
 beforeAll(async () => {
-  kit = await startGateway({ upstream: 'http://127.0.0.1:1', signIn: () => ({ providers: [standInProvider()] }) })
+  const signIn = () => ({ providers: [standInProvider()] })
+  kit = await startGateway({ upstream: 'http://127.0.0.1:1', cloud: 'http://127.0.0.1:1', signIn })
   text = await (await fetch(`${kit.url}/api-docs/openapi.json`)).text()
   const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, Operation>> }
   operations = Object.entries(paths).flatMap(([path, methods]) =>

@@ -42,8 +42,10 @@ export interface Target {
   stop(): Promise<void>
 }
 
-/** Starts both; the upstream answers 200 `{}` to whatever it hears whole. */
-export async function target(options: Partial<KitOptions> = {}): Promise<Target> {
+type Options = Partial<KitOptions> & { isCloud?: boolean }
+
+/** Starts both; the upstream answers 200 `{}` to whatever it hears whole, and is the cloud too where there shall be one. */
+export async function target({ isCloud, ...options }: Options = {}): Promise<Target> {
   const heard: string[] = []
   const upstream = await rawUpstream(async wire => {
     while (wire.ended === 'open') {
@@ -55,7 +57,11 @@ export async function target(options: Partial<KitOptions> = {}): Promise<Target>
       await wire.send(head.startsWith('HEAD ') ? answer.slice(0, -2) : answer)
     }
   })
-  const kit = await startGateway({ upstream: `${upstream.url}/prefix`, ...options })
+  const kit = await startGateway({
+    upstream: `${upstream.url}/prefix`,
+    ...(isCloud && { cloud: upstream.url }),
+    ...options,
+  })
   const { authorization } = await kit.bearer()
   return {
     kit,

@@ -57,7 +57,7 @@ export async function standInCloud(options: CloudOptions = {}): Promise<StandInC
   const { port = 0, hostname = '127.0.0.1', entered } = options
   const answer = (request: Request, sending: Sending) => {
     const [path = '', query = ''] = sending.target.split(/\?(.*)/s)
-    const found = find(request.method, path)
+    const found = find(request.method === 'HEAD' ? 'GET' : request.method, path)
     const heard = heardOf(request, path, query, found?.route)
     counts.set(found?.route ?? '', (counts.get(found?.route ?? '') ?? 0) + 1)
     entered?.(heard)

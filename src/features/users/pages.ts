@@ -1,7 +1,7 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
-import { activity, ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import { activity, belongings, ledger, limits, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 // A turn of the event loop: 1 ms.
@@ -20,6 +20,7 @@ const moment = (at: number) => new Date(at).toISOString()
 /** Everything kept by owner, in the order of an export: what is short first. */
 export function ownedPages(store: Store): readonly Pages[] {
   const { limit, open, acts, hours, usage } = prepare(store)
+  const owned = prepareBelongings(store)
   return [
     {
       name: 'rate_limit',
@@ -41,8 +42,20 @@ export function ownedPages(store: Store): readonly Pages[] {
       of: owner =>
         paged(
           after => store.ask(() => acts.execute({ owner, ...after })),
+          START,
           ({ at, id }) => ({ first: at, second: id }),
           ({ at, id: _, ...row }) => ({ at: moment(at), ...row }),
+        ),
+    },
+    {
+      name: 'belongings',
+      of: owner =>
+        paged(
+          // Of what is used meanwhile the row moves on, and may be told twice; none is left out.
+          after => store.ask(() => owned.execute({ owner, ...after })),
+          { kind: '', first: -1, second: '' },
+          ({ kind, used_at, id }) => ({ kind, first: used_at, second: id }),
+          row => ({ ...row, created_at: moment(row.created_at), used_at: moment(row.used_at) }),
         ),
     },
     {
@@ -50,6 +63,7 @@ export function ownedPages(store: Store): readonly Pages[] {
       of: owner =>
         paged(
           after => store.ask(() => hours.execute({ owner, ...after })),
+          START,
           ({ hour, model }) => ({ first: hour, second: model }),
           ({ hour, ...row }) => ({ hour: moment(hour * HOUR_MS), ...row }),
         ),
@@ -59,6 +73,7 @@ export function ownedPages(store: Store): readonly Pages[] {
       of: owner =>
         paged(
           after => store.ask(() => usage.execute({ owner, ...after })),
+          START,
           ({ at, id }) => ({ first: at, second: id }),
           row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
         ),
@@ -72,12 +87,15 @@ interface Cursor {
   readonly second: string
 }
 
-async function* paged<Row>(
-  page: (after: Cursor) => Promise<Row[]>,
-  cursorOf: (row: Row) => Cursor,
+const START: Cursor = { first: -1, second: '' }
+
+async function* paged<Row, Place extends Cursor>(
+  page: (after: Place) => Promise<Row[]>,
+  start: Place,
+  cursorOf: (row: Row) => Place,
   shown: (row: Row) => object,
 ): AsyncGenerator<readonly object[]> {
-  let after: Cursor | undefined = { first: -1, second: '' }
+  let after: Place | undefined = start
   while (after) {
     const rows = await page(after)
     yield rows.map(shown)
@@ -159,4 +177,16 @@ function prepare({ db }: Store) {
       .limit(PAGE_ROWS)
       .prepare(),
   }
+}
+
+function prepareBelongings({ db }: Store) {
+  const { kind, id, owner, createdAt, usedAt } = belongings
+  const after = sql`(CAST(${value('kind')} AS TEXT), CAST(${value('first')} AS BIGINT), CAST(${value('second')} AS TEXT))`
+  return db
+    .select({ kind, id, created_at: createdAt, used_at: usedAt })
+    .from(belongings)
+    .where(and(eq(owner, value('owner')), sql`(${kind}, ${usedAt}, ${id}) > ${after}`))
+    .orderBy(asc(kind), asc(usedAt), asc(id))
+    .limit(PAGE_ROWS)
+    .prepare()
 }

@@ -1,0 +1,81 @@
+import { Elysia } from 'elysia'
+import type { access } from '../../gate/access.ts'
+import { type Belongings, noSuchThing } from '../../gate/belongings.ts'
+import type { limited } from '../../gate/limited.ts'
+import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '../../protocol/conversations-docs.ts'
+import type { BackendName, Exchange } from '../../protocol/exchange.ts'
+import { isPlainId } from '../../protocol/ids.ts'
+import type { Log } from '../../protocol/log.ts'
+import { paramOf } from '../../protocol/params.ts'
+import type { Store } from '../../store/store.ts'
+import type { Errand } from '../../upstream/errand.ts'
+import type { ForwardOpen } from '../../upstream/forward-open.ts'
+import { requireOpen } from '../../upstream/ways.ts'
+import { list } from './list.ts'
+import { conversationRows } from './rows.ts'
+import { tell } from './told.ts'
+
+interface Deps {
+  access: ReturnType<typeof access>
+  limited: ReturnType<typeof limited>
+  belongings: Belongings
+  store: Store
+  log: Log
+  /** To the backend that keeps them. */
+  open: ForwardOpen
+  ask: Errand
+  backend: BackendName
+}
+
+const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
+
+/** Conversations that callers have at a backend, each for its owner alone. */
+export const conversations = (deps: Deps) => {
+  const { access, limited, belongings, open } = deps
+  const listed = list({ ...deps, rows: conversationRows(deps.store), tell: tell(deps) })
+  const rooms = new Elysia({ name: 'conversations' })
+    .use(access)
+    .use(limited)
+    .get(
+      '/v1/conversations',
+      ({ request, exchange }) => {
+        requireOpen(request)
+        return listed(request, ownerOf(exchange), exchange)
+      },
+      { ...GUARD, detail: conversationsDetail() },
+    )
+  for (const route of CONVERSATION_ROUTES) {
+    const isRead = 'takes' in route
+    const isOne = route.path.includes('/:id')
+    const forward = async (request: Request, exchange: Exchange): Promise<Response> => {
+      requireOpen(request)
+      const path = pathOf(route.path, exchange)
+      if (isOne) {
+        const conversation = { kind: 'conversation', id: paramOf(exchange, 'id') } as const
+        // What is written into was used.
+        if (isRead) await belongings.use(ownerOf(exchange), conversation)
+        else await belongings.check(ownerOf(exchange), [conversation])
+      }
+      return open(request, exchange, { body: isRead ? 'json' : 'none', path })
+    }
+    rooms.route(route.method, route.path, ({ request, exchange }) => forward(request, exchange), {
+      ...GUARD,
+      detail: conversationDetail(route),
+    })
+  }
+  return rooms
+}
+
+/** A route's path with the ids that stand in a request's, each one segment whatever is in it. @throws Problem `not_found` */
+function pathOf(template: string, exchange: Exchange): string {
+  return template.replaceAll(/:(\w+)/g, (_, name: string) => {
+    const id = paramOf(exchange, name)
+    if (!isPlainId(id)) throw noSuchThing()
+    return encodeURIComponent(id)
+  })
+}
+
+function ownerOf({ principal }: Exchange): string {
+  if (!principal) throw new TypeError('conversations of nobody')
+  return principal.owner
+}

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { HOST, hurl } from '../kit/attack.ts'
+import { engines } from '../kit/engines.ts'
+import { type Caller, type Owning, owning } from '../kit/owning.ts'
+
+/** Every route with a parameter that names a conversation, and what it takes. A new route is a new line. */
+const NAMING: Readonly<Record<string, string>> = {
+  'GET /v1/conversations/:id': '',
+  'POST /v1/conversations/:id': '{"metadata":{}}',
+  'POST /v1/conversations/:id/items': '{"items":[]}',
+  'GET /v1/conversations/:id/items': '',
+  'GET /v1/conversations/:id/items/:item': '',
+  'DELETE /v1/conversations/:id/items/:item': '',
+  'POST /v1/conversations/:id/pin': '',
+  'DELETE /v1/conversations/:id/pin': '',
+  'POST /v1/conversations/:id/archive': '',
+  'DELETE /v1/conversations/:id/archive': '',
+}
+/** Routes whose parameter names what this gateway keeps itself. */
+const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
+/** Routes whose parameter names an answer: theirs is signature.test.ts. */
+const OF_ANSWERS = ['GET /v1/signature/:chat_id']
+
+/** Spellings that the backend, lax as it is, may take for the same, and worse ones. */
+const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
+  'as it is': id => id,
+  'without its prefix': id => id.slice(5),
+  'in upper case': id => id.toUpperCase(),
+  'its digits in upper case': id => `conv_${id.slice(5).toUpperCase()}`,
+  'its prefix in upper case': id => `CONV_${id.slice(5)}`,
+  'a UUID with hyphens': hyphened,
+  'a UUID with hyphens and the prefix': id => `conv_${hyphened(id)}`,
+  'a URN': id => `urn:uuid:${hyphened(id)}`,
+  'a URN with the prefix': id => `conv_urn:uuid:${hyphened(id)}`,
+  'in escaped braces': id => `conv_%7B${hyphened(id)}%7D`,
+  'its first letter escaped': id => `%63${id.slice(1)}`,
+  'its underscore escaped': id => id.replace('_', '%5F'),
+  'every letter escaped': id => Buffer.from(id).toString('hex').replaceAll(/../g, '%$&'),
+  'with a dot behind it': id => `${id}.`,
+  'with a dot before it': id => `.${id}`,
+  'its prefix twice': id => `conv_${id}`,
+  'with a blank behind it': id => `${id}%20`,
+  'with a blank before it': id => `%20${id}`,
+  'with a tab behind it': id => `${id}%09`,
+  'with a line behind it': id => `${id}%0D%0Ax:%20y`,
+  'with a question behind it, escaped': id => `${id}%3Fx`,
+  'with a fragment behind it, escaped': id => `${id}%23`,
+  'with a semicolon behind it, escaped': id => `${id}%3Bx`,
+  'with a look-alike letter': id => id.replace('c', '%D1%81'),
+  'in wide letters': id => `%EF%BD%83${id.slice(1)}`,
+  'with a soft hyphen': id => `${id}%C2%AD`,
+  'with a letter that is not UTF-8': id => `${id}%FF`,
+  'with a comma and itself': id => `${id},${id}`,
+  'one letter short': id => id.slice(0, -1),
+  'one letter long': id => `${id}0`,
+  'a wildcard': () => '*',
+  'a placeholder': () => ':id',
+  'a percent sign, escaped': () => '%2A',
+  'three dots': () => '...',
+  'another route’s word': () => 'batch',
+}
+/** What is refused before any route is looked for. */
+const REFUSED: Readonly<Record<string, (id: string) => string>> = {
+  nothing: () => '',
+  'two dots, escaped': () => '%2e%2e%2f..',
+  'with an escaped slash': id => `x%2F..%2F${id}`,
+  'with an escaped backslash': id => `x%5C..%5C${id}`,
+  'escaped twice': id => `%2563${id.slice(1)}`,
+  'with a NUL behind it': id => `${id}%00`,
+  'with a semicolon behind it': id => `${id};x`,
+  'two slashes': id => `/${id}`,
+}
+/** What is resolved, and then names no route or another one, before anybody sees it. */
+const RESOLVED: Readonly<Record<string, (id: string) => string>> = {
+  'a dot': () => '.',
+  'two dots': () => '..',
+  'two dots in escapes': () => '%2e%2e',
+  'two steps up and down': () => '../conversations/..',
+}
+
+function hyphened(id: string): string {
+  return id.slice(5).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+let at: Owning
+let ada: Caller
+let eve: Caller
+let id: string
+let item: string
+
+beforeAll(async () => {
+  at = await owning(await engines[0]!.fresh())
+  ada = await at.session()
+  eve = await at.jwt('eve')
+  id = await at.begun(ada)
+  const items = [{ role: 'user', content: 'Hello' }]
+  item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
+  await at.begun(eve)
+})
+afterAll(() => at.stop())
+
+/** By raw socket: whoever builds a URL mends what is odd in it. */
+async function ask(caller: Caller, line: string, body = '') {
+  const framing = line.startsWith('GET') ? '' : `Content-Length: ${body.length}\r\n`
+  const signed = `Authorization: ${caller.headers.authorization}\r\n`
+  const { statuses, text } = await hurl(at.kit.url, `${line} HTTP/1.1\r\n${HOST}${signed}${framing}\r\n${body}`)
+  const [head = '', told = ''] = text.split(/\r\n\r\n(.*)/s)
+  const headers = head.split('\r\n').filter(header => !/^(x-request-id|date):/i.test(header))
+  return { status: statuses[0], same: [...headers, told].join('\n') }
+}
+
+const lineOf = (route: string, spelled: string, named = 'msg_1') =>
+  route.replace(':item', named).replace(':id', spelled)
+const unknown = `conv_${'0'.repeat(32)}`
+
+test('this page knows every route with a parameter', () => {
+  const naming = at.kit.routes.filter(({ path }) => path.includes(':')).map(({ method, path }) => `${method} ${path}`)
+  expect(naming.sort()).toEqual([...Object.keys(NAMING), ...OURS, ...OF_ANSWERS].sort())
+})
+
+describe.each(Object.entries(NAMING))('%s', (route, body) => {
+  test('is its owner’s by the one spelling', async () => {
+    const before = at.heard.length
+    const { status } = await ask(ada, lineOf(route, id, item), body)
+    expect([status, at.heard.length - before]).toEqual([200, 1])
+    if (route.startsWith('DELETE') && route.includes(':item')) {
+      const items = [{ role: 'user', content: 'Again' }]
+      item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
+    }
+  })
+
+  test('is nobody’s by any other spelling, and a stranger’s by none', async () => {
+    const before = at.heard.length
+    const { status, same } = await ask(ada, lineOf(route, unknown), body)
+    expect(status).toBe(404)
+    for (const [name, spell] of Object.entries(SPELLINGS))
+      for (const caller of spell(id) === id ? [eve] : [ada, eve]) {
+        const answer = await ask(caller, lineOf(route, spell(id)), body)
+        expect([name, answer.same]).toEqual([name, same])
+      }
+    expect(at.heard).toHaveLength(before)
+    expect((await at.rowsOf(eve)).map(row => row.id)).not.toContain(id)
+  })
+
+  test('is not reached by what no two readers read alike', async () => {
+    const before = at.heard.length
+    for (const [name, spell] of Object.entries(REFUSED))
+      for (const caller of [ada, eve]) {
+        const { status } = await ask(caller, lineOf(route, spell(id)), body)
+        expect([name, [400, 404].includes(status ?? 0)]).toEqual([name, true])
+      }
+    for (const spell of Object.values(RESOLVED)) await ask(eve, lineOf(route, spell(id)), body)
+    expect(at.heard).toHaveLength(before)
+  })
+})
+
+test.each(['/responses', '/chat/completions'])('%s goes on with no conversation but the caller’s own', async path => {
+  const body = { model: 'stand-in/small', input: 'x', messages: [{ role: 'user', content: 'x' }] }
+  const before = at.heard.length
+  const bodies = new Set<string>()
+  for (const [caller, conversation] of [
+    [eve, id],
+    [eve, unknown],
+    [ada, id.toUpperCase()],
+    [ada, id.slice(5)],
+  ] as const) {
+    const answer = await caller.ask('POST', path, { ...body, conversation })
+    bodies.add(`${answer.status} ${await answer.text()}`)
+  }
+  expect([...bodies]).toEqual([expect.stringMatching(/^404 .*not_found/)])
+  expect(at.heard).toHaveLength(before)
+  expect((await ada.ask('POST', path, { ...body, conversation: id })).status).toBe(200)
+})
