@@ -63,7 +63,7 @@ function statusOf(path: string, signed: boolean): number {
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401
   // Nobody owns anything.
-  if (path.startsWith('/v1/conversations/')) return 404
+  if (path.startsWith('/v1/conversations/') || path.startsWith('/v1/signature/')) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
 }
 
