@@ -1,7 +1,8 @@
 import { KEYS_MEDIA_TYPE, KEYS_PATH, marshalKeyConfiguration } from '../protocol/ehbp.ts'
 import { ASK_METRICS_HEADER, METRICS_HEADER } from '../protocol/usage.ts'
+import { chatFrames, eventsOf, json } from './answers.ts'
 import { type Bill, bill, metricsOf } from './bill.ts'
-import { completion, completionChunks, MODELS, readChat, tokensIn } from './model.ts'
+import { completion, MODELS, readChat, tokensIn } from './model.ts'
 import { recipient } from './recipient.ts'
 import { sealed } from './sealing.ts'
 import { type Sending, serveHttp } from './server.ts'
@@ -129,7 +130,7 @@ async function answerChat(request: Request, sending: Sending, options: StandInOp
   }
   if (!chat.stream) return json(completion(chat, stamp), { headers: asked ? { [METRICS_HEADER]: metrics } : {} })
   if (asked) sending.trailers[METRICS_HEADER] = metrics
-  const body = eventsOf(completionChunks(chat, stamp), () => {
+  const body = eventsOf(chatFrames(chat, stamp), () => {
     events++
     return sleep(pace)
   })
@@ -137,27 +138,7 @@ async function answerChat(request: Request, sending: Sending, options: StandInOp
   return new Response(body, { headers: { ...headers, ...(asked && { trailer: METRICS_HEADER }) } })
 }
 
-/** Server-sent events, the first at once, then one after each pause; nobody reading, no more are made. */
-function eventsOf(chunks: Iterator<object>, pause: () => Promise<void>): ReadableStream<Uint8Array> {
-  // Not an async generator: Bun joins what one yields within a tick, and each event must be a frame of its own.
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = chunks.next()
-      controller.enqueue(Buffer.from(`data: ${done ? '[DONE]' : JSON.stringify(value)}\n\n`))
-      if (done) return controller.close()
-      await pause()
-    },
-  })
-}
-
 /** OpenAI's error object. */
 function refused(status: number, message: string, type = 'invalid_request_error'): Response {
   return json({ error: { message, type } }, { status })
-}
-
-/** Like `Response.json`, with its length. */
-function json(value: unknown, init: { status?: number; headers?: Record<string, string> } = {}): Response {
-  const body = JSON.stringify(value)
-  const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
-  return new Response(body, { ...init, headers: { ...headers, ...init.headers } })
 }

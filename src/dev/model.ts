@@ -64,7 +64,8 @@ export function* completionChunks(chat: Chat, { id, created }: Stamp): Generator
   if (chat.includeUsage) yield { ...base, choices: [], usage: usage(chat) }
 }
 
-function answer({ said }: Chat): string {
+/** All that is ever answered. */
+export function answer({ said }: Pick<Chat, 'said'>): string {
   return `Stand-in enclave, no model behind it. You said: ${said}`
 }
 
@@ -89,12 +90,12 @@ export function cachedOf(prompt: number): number {
 }
 
 /** A token here is a word with the space after it; joined, they are the text. */
-function tokens(text: string): string[] {
+export function tokens(text: string): string[] {
   return text.match(/\S*\s|\S+/g) ?? []
 }
 
 /** A message's content is a string, or parts of which some are text. */
-function textOf(message: unknown): string {
+export function textOf(message: unknown): string {
   const { content } = record(message)
   const parts = Array.isArray(content) ? content : [{ text: content }]
   return parts

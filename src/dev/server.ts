@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 
 /** One answer on its way, beside its `Response`. */
 export interface Sending {
+  /** The request's target as it came; in the `Request`, a URL has resolved its dots. */
+  readonly target: string
   /** What follows the last byte; the answer's `Trailer` header has to announce it. */
   trailers: Record<string, string>
   /** Called when the answer was handed over whole, or when its client left before. */
@@ -15,16 +17,22 @@ interface Place {
 }
 
 // node:http and not Bun.serve: that one cannot send trailers.
-/** Serves HTTP: one chunk for each piece of a body, no faster than the client reads, given up when it leaves. */
+/**
+ * Serves HTTP: one chunk for each piece of a body, no faster than the client reads, given up when it leaves. For
+ * `Response.error()` the connection is cut without a word.
+ */
 export async function serveHttp(
   serve: (request: Request, sending: Sending) => Response | Promise<Response>,
   { port, hostname }: Place,
 ) {
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, async (incoming, outgoing) => {
-    const sending: Sending = { trailers: {}, ended: () => undefined }
+    const { url = '/' } = incoming
+    const sending: Sending = { target: url, trailers: {}, ended: () => undefined }
     outgoing.once('close', () => sending.ended(outgoing.writableFinished))
     try {
-      await send(await serve(requestOf(incoming), sending), outgoing)
+      const response = await serve(requestOf(incoming), sending)
+      if (response.type === 'error') return void outgoing.destroy()
+      await send(response, outgoing)
       outgoing.addTrailers(sending.trailers)
       outgoing.end()
     } catch {
