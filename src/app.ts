@@ -3,6 +3,7 @@ import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
 import { cacheSecret } from './features/cache-secret.ts'
+import { durable } from './features/conversations/durable.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
@@ -37,14 +38,21 @@ import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
-import type { Call } from './upstream/call.ts'
+import { type Call, send as callOut } from './upstream/call.ts'
 import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
+import { errand } from './upstream/errand.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { forwardOpen } from './upstream/forward-open.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
+import type { Reading } from './upstream/judged.ts'
 import { kept } from './upstream/kept.ts'
+import { maker } from './upstream/make.ts'
+import { makings } from './upstream/makings.ts'
+import { onBehalf } from './upstream/on-behalf.ts'
+import { orphans } from './upstream/orphans.ts'
 import { ownBody } from './upstream/own-body.ts'
+import { reconcile } from './upstream/reconcile.ts'
 import { replays } from './upstream/replays.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import type { Transport } from './upstream/transport.ts'
@@ -130,7 +138,8 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
-  const out = wayOut(parts, belongings(parts))
+  const owned = belongings(parts)
+  const out = wayOut(parts, owned)
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
     .use(inference({ ...gates, forward: out.forward }))
@@ -139,6 +148,7 @@ export function gateway(parts: Parts) {
     .use(accounts.plugin)
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
+  if (out.keeping) rooms.use(durable({ ...gates, ...out.keeping, belongings: owned }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -165,7 +175,8 @@ export function gateway(parts: Parts) {
   const sweep = async () => {
     for (const swept of [addresses, parts.slots, people.sessions, accounts]) await swept?.sweep()
   }
-  return { fetch, sweep, routes: rooms.routes }
+  const reconcile = async () => out.keeping?.reconcile()
+  return { fetch, sweep, reconcile, routes: rooms.routes }
 }
 
 /** What goes up, and what is asked there on everybody's behalf. */
@@ -184,7 +195,16 @@ function wayOut(parts: Parts, { check }: Belongings) {
     forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
     open: toOpen,
     enclave: toEnclave,
+    keeping: open && keepingAt({ ...shared, backend: open, judge }),
   }
+}
+
+/** What makes things at a backend and lets them go, so that none is left there that nobody owns. */
+function keepingAt(shared: Shared & { judge: Reading['judge'] }) {
+  const ask = errand({ ...shared, send: callOut })
+  const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }) }
+  const make = maker({ ...deps, identityKey: shared.keys.identity })
+  return { ...deps, make, reconcile: reconcile({ ...deps, orphans: orphans(shared) }) }
 }
 
 type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }

@@ -14,3 +14,11 @@ export function uuidFrom(text: string): string | undefined {
 export function requestIdFrom(inbound: string | null): RequestId {
   return (inbound !== null && UUID.test(inbound) ? inbound : crypto.randomUUID()) as RequestId
 }
+
+// `.` and `..` are segments too, of which no URL is the thing's.
+const PLAIN_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,255}$/
+
+/** Whether this may be the id of a thing at a backend: one segment of a path, which no reader takes for another. */
+export function isPlainId(text: string): boolean {
+  return PLAIN_ID.test(text)
+}

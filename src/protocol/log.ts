@@ -19,6 +19,8 @@ export type Event =
   | 'refund_failed'
   | 'credentials_failed'
   | 'deletion_failed'
+  | 'reconcile_failed'
+  | 'making_lost'
   | 'draining'
   | 'cut'
   | 'stopped'

@@ -46,6 +46,7 @@ export const PARAMETERS = {
   End: inQuery('end', 'The first moment after it, written alike. Now.'),
   SessionId: inPath('id', 'The id of a session.'),
   KeyId: inPath('id', 'The id of an API key.'),
+  ConversationId: { ...inPath('id', 'The id of a conversation, as it was given.'), schema: { type: 'string' } },
 } as const
 
 /** Answer headers. */

@@ -69,6 +69,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     servers: [{ url: '/', description: 'This gateway.' }],
     tags: [
       { name: 'inference', description: 'What an enclave answers.' },
+      { name: 'conversations', description: 'What the backend keeps for its caller.' },
       { name: 'accounts', description: 'Who is signed in, and what is theirs.' },
       { name: 'usage', description: 'What a caller used.' },
       { name: 'trust', description: 'What a client asks before it seals.' },

@@ -83,6 +83,8 @@ export interface Kit {
   readonly fetch: ReturnType<typeof gateway>['fetch']
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
+  /** Sets right at the cloud what is due, as the program does every five seconds. */
+  readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
@@ -132,7 +134,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
-  const { fetch, sweep, routes } = gateway({
+  const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     version: '0.0.0-test',
     log,
@@ -164,6 +166,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     lines,
     fetch,
     sweep,
+    reconcile,
     ledger: booked,
     routes,
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
