@@ -26,7 +26,7 @@ export interface Abandoned extends Making {
 
 /** What is being made at a backend while its id is not known. Each method throws Problem `database_unavailable`. */
 export interface Makings {
-  /** Writes down what is about to be asked. For {@link DUE_MS} it is nobody's business but its beginner's. */
+  /** Writes down what is about to be asked. For a minute it is nobody's business but its beginner's. */
   begin(wanted: Wanted): Promise<Making>
   /**
    * Ends a making, and gives its owner what came of it, and them alone: what is somebody's stays theirs. Where the making
@@ -51,7 +51,7 @@ interface Deps {
 }
 
 /** Milliseconds after which a making is taken up: longer than its beginner waits for the backend. */
-export const DUE_MS = 60_000
+const DUE_MS = 60_000
 const MOST_AT_ONCE = 100
 
 const ACTS: Readonly<Record<Kind, string>> = { conversation: 'conversation', response: 'response', file: 'file_upload' }
@@ -78,7 +78,7 @@ export function makings({ store, now }: Deps): Makings {
     take: async ({ id: making, tries }, until) =>
       (await store.ask(() => take.execute({ making, tries, until }))).length > 0,
     disown: ({ id: making, kind }, id) =>
-      store.atomically([disown, drop].map(statement => ({ statement, values: { making, kind, id, at: now() } }))),
+      store.atomically([drop, disown].map(statement => ({ statement, values: { making, kind, id, at: now() } }))),
   }
 }
 

@@ -22,7 +22,7 @@ let text: string
 let operations: (readonly [string, Operation])[]
 
 beforeAll(async () => {
-  kit = await startGateway({ upstream: 'http://127.0.0.1:1' })
+  kit = await startGateway({ upstream: 'http://127.0.0.1:1', cloud: 'http://127.0.0.1:1' })
   text = await (await fetch(`${kit.url}/api-docs/openapi.json`)).text()
   const { paths } = JSON.parse(text) as { paths: Record<string, Record<string, Operation>> }
   operations = Object.entries(paths).flatMap(([path, methods]) =>

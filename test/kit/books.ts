@@ -6,8 +6,8 @@ import { CLOUD_KEY, type Kit, type KitOptions, startGateway } from './gateway.ts
 
 /** Who owns what, and what is still to be done, as the database says it. */
 interface Books {
-  /** Ids by their owners. */
-  readonly owned: Readonly<Record<string, readonly string[]>>
+  /** Of whomever. */
+  readonly owned: readonly string[]
   readonly orphans: readonly string[]
   readonly makings: number
 }
@@ -84,17 +84,15 @@ async function gatewayTo(
 /** What a database says of them. */
 export async function booksOf(url: string): Promise<Books> {
   const rows = await runOn<string | null>(url, 'SELECT id, owner FROM belongings ORDER BY created_at, id')
-  const owned: Record<string, string[]> = {}
-  for (const { id, owner } of rows) if (id && owner) (owned[owner] ??= []).push(id)
+  const idsOf = (isOwned: boolean) => rows.flatMap(({ id, owner }) => (id && (owner !== null) === isOwned ? [id] : []))
   const [making] = await runOn<number>(url, 'SELECT count(*) AS n FROM makings')
-  const orphans = rows.flatMap(({ id, owner }) => (id && owner === null ? [id] : []))
-  return { owned, orphans, makings: making?.['n'] ?? 0 }
+  return { owned: idsOf(true), orphans: idsOf(false), makings: making?.['n'] ?? 0 }
 }
 
 /** What is not right: conversations that nobody owns, those that somebody owns and are gone, and what is still to be done. */
 export async function wrongIn(url: string, cloud: StandInCloud) {
-  const { owned, orphans, makings } = await booksOf(url)
-  const [there, known] = [cloud.ids('conversations'), Object.values(owned).flat()]
+  const { owned: known, orphans, makings } = await booksOf(url)
+  const there = cloud.ids('conversations')
   return {
     ...(there.some(id => !known.includes(id)) && { lost: there.filter(id => !known.includes(id)) }),
     ...(known.some(id => !there.includes(id)) && { gone: known.filter(id => !there.includes(id)) }),

@@ -81,7 +81,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       expect(ids[1]).toBe(ids[0])
       expect(new Set(ids).size).toBe(2)
       expect(heard.map(one => one.headers.get('idempotency-key'))).not.toContain('mine')
-      expect(Object.values((await books()).owned)).toEqual(expect.arrayContaining([[ids[0]], [ids[2]]]))
+      expect((await books()).owned).toEqual(expect.arrayContaining([ids[0], ids[2]]))
     })
 
     test('is not asked for where its body names what is somebody else’s, is sealed, or is no object', async () => {
@@ -128,7 +128,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       expect(await answer.json()).toEqual({ id, object: 'conversation.deleted', deleted: true })
       expect(answer.headers.get('x-upstream-request-id')).toStartWith('req_')
       expect(cloud.ids('conversations')).not.toContain(id)
-      expect(Object.values((await books()).owned).flat()).not.toContain(id)
+      expect((await books()).owned).not.toContain(id)
       expect((await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')).status).toBe(404)
     })
 
@@ -138,7 +138,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       cloud.next({ on: 'DELETE conversations/{id}', status: 404 })
       const answer = await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')
       expect([answer.status, await answer.json()]).toEqual([200, { id, object: 'conversation.deleted', deleted: true }])
-      expect(Object.values((await books()).owned).flat()).not.toContain(id)
+      expect((await books()).owned).not.toContain(id)
     })
 
     test('stays while the backend fails, refuses, or is not there', async () => {
@@ -151,7 +151,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       for (let times = 0; times < 4; times++)
         statuses.push((await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')).status)
       expect(statuses).toEqual([500, 409, 502, 502])
-      expect(Object.values((await books()).owned).flat()).toContain(id)
+      expect((await books()).owned).toContain(id)
       expect((await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')).status).toBe(200)
     })
   })
@@ -169,7 +169,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect(cloud.ids('conversations')).toEqual(before)
     const { orphans, owned } = await books()
     expect(orphans).toEqual([])
-    expect(Object.values(owned).flat()).toContain(other)
+    expect(owned).toContain(other)
   })
 })
 
