@@ -20,7 +20,6 @@ export interface Making extends Wanted {
 
 /** One that nobody saw the end of: whoever began it was killed, or does not know what became of it. */
 export interface Abandoned extends Making {
-  readonly dueAt: number
   readonly tries: number
 }
 
@@ -58,7 +57,7 @@ const ACTS: Readonly<Record<Kind, string>> = { conversation: 'conversation', res
 
 /** Things in the making, in the database. */
 export function makings({ store, now }: Deps): Makings {
-  const { begin, hold, give, note, end, drop, ownerOf, due, take, disown } = prepare(store)
+  const { begin, hold, give, note, drop, ownerOf, due, take, disown } = prepare(store)
   return {
     begin: async wanted => {
       const making = { id: randomBytes(16).toString('hex'), ...wanted }
@@ -68,7 +67,7 @@ export function makings({ store, now }: Deps): Makings {
     own: async ({ id: making, kind }, { id, owner }) => {
       const act = { act: ACTS[kind], actId: randomBytes(8).toString('hex') }
       const values = { making, kind, id, owner, at: now(), ...act }
-      await store.atomically([hold, give, note, end].map(statement => ({ statement, values })))
+      await store.atomically([hold, give, note, drop].map(statement => ({ statement, values })))
     },
     ownerOf: async ({ kind }, id) => (await store.ask(() => ownerOf.execute({ kind, id })))[0]?.owner ?? null,
     drop: async ({ id: making }) => {
@@ -120,10 +119,6 @@ function prepare({ db }: Store) {
         sql`SELECT ${text('owner')}, ${whole('at')}, ${text('actId')}, ${text('act')}, CAST(NULL AS TEXT), ${text('id')}
           WHERE EXISTS (SELECT 1 FROM ${belongings} WHERE ${isIts} AND ${belongings.owner} = ${value('owner')})`,
       )
-      .prepare(),
-    end: db
-      .delete(table)
-      .where(and(isIt, eq(table.tries, 0)))
       .prepare(),
     drop: db.delete(table).where(isIt).prepare(),
     ownerOf: db.select({ owner: belongings.owner }).from(belongings).where(isIts).prepare(),
