@@ -34,7 +34,8 @@ export type Make = (request: Request, exchange: Exchange, what: What) => Promise
  * Makes things at a backend so that none is lost: what is about to be asked is written down, and only when the new thing
  * has its owner the client learns its id. Whatever is left of the first without the second, `reconcile` takes up, and
  * asks the same again under the same `Idempotency-Key`. A backend that does not heed that header makes another thing, an
- * empty one, which goes; the first, if there was one, is then lost there: nobody can know its id.
+ * empty one, which goes, or none, where what was to be cloned is gone; the first, if there was one, is then lost there:
+ * nobody can know its id. And one that remembers a key for long may answer a client's own with what has gone since.
  * @throws Problem `database_unavailable`, where nothing is left at the backend or will be; `upstream_…`
  */
 export function maker(deps: Deps): Make {

@@ -81,7 +81,7 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
 const isForLater = (status: number): boolean => status >= 500 || FOR_NOW.has(status)
 const FOR_NOW = new Set([401, 402, 403, 408, 409, 425, 429])
 
-/** Acts on each, a few at once, until one says that it is of no use. */
+/** Acts on each, a few at a time; where one turns out to be of no use, so many fewer go on. */
 async function each<T>(rows: readonly T[], act: (row: T) => Promise<boolean>): Promise<void> {
   const left = rows.values()
   const work = async () => {

@@ -132,10 +132,15 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       expect((await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')).status).toBe(404)
     })
 
-    test('counts as deleted where it is gone already', async () => {
+    test('counts as deleted where it is gone already, since nothing could be written the first time', async () => {
       const { ask, begin, cloud, books } = at
       const id = await begin('dee')
-      cloud.next({ on: 'DELETE conversations/{id}', status: 404 })
+      const after = () => run(url, 'ALTER TABLE belongings RENAME TO away')
+      cloud.next({ on: 'DELETE conversations/{id}', after })
+      expect((await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')).status).toBe(503)
+      await run(url, 'ALTER TABLE away RENAME TO belongings')
+      expect(cloud.ids('conversations')).not.toContain(id)
+      expect((await books()).owned).toContain(id)
       const answer = await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')
       expect([answer.status, await answer.json()]).toEqual([200, { id, object: 'conversation.deleted', deleted: true }])
       expect((await books()).owned).not.toContain(id)
