@@ -8,7 +8,7 @@ const COLLECTIONS: Readonly<Record<Kind, string>> = {
   file: '/v1/files',
 }
 
-/** The path of a thing, from `/v1` on. */
+/** The path of a thing, `/v1` and what follows. */
 export function pathOf({ kind, id }: Reference): string {
   return `${COLLECTIONS[kind]}/${encodeURIComponent(id)}`
 }

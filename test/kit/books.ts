@@ -82,7 +82,7 @@ async function gatewayTo(
 }
 
 /** What a database says of them. */
-export async function booksOf(url: string): Promise<Books> {
+async function booksOf(url: string): Promise<Books> {
   const rows = await runOn<string | null>(url, 'SELECT id, owner FROM belongings ORDER BY created_at, id')
   const idsOf = (isOwned: boolean) => rows.flatMap(({ id, owner }) => (id && (owner !== null) === isOwned ? [id] : []))
   const [making] = await runOn<number>(url, 'SELECT count(*) AS n FROM makings')
