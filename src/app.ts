@@ -4,6 +4,7 @@ import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
 import { signIn } from './features/auth/sign-in.ts'
 import { cacheSecret } from './features/cache-secret.ts'
+import { durable } from './features/conversations/durable.ts'
 import { conversations } from './features/conversations/routes.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
@@ -15,49 +16,26 @@ import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
 import { apiKeys } from './gate/api-keys.ts'
-import type { SessionDays } from './gate/beginnings.ts'
-import { type Belongings, belongings } from './gate/belongings.ts'
+import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
-import type { KeySet } from './gate/keyset.ts'
-import type { Ledger } from './gate/ledger.ts'
 import { limited } from './gate/limited.ts'
-import { type Limiter, limiter } from './gate/limiter.ts'
+import { limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
 import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
-import type { Slots } from './gate/slots.ts'
 import { readTarget } from './gate/target.ts'
 import { noTokens, tokens } from './gate/tokens.ts'
-import type { Exchange, Route } from './protocol/exchange.ts'
+import type { Parts } from './parts.ts'
+import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
-import type { Log } from './protocol/log.ts'
-import { referencesIn } from './protocol/references.ts'
-import type { Expected } from './protocol/token.ts'
 import { fields } from './store/fields.ts'
-import type { Keys } from './store/keys.ts'
-import type { Store } from './store/store.ts'
-import type { Backend } from './upstream/backends.ts'
-import { cacheSecrets } from './upstream/cache-secret.ts'
-import { type Call, send } from './upstream/call.ts'
-import { type Cooldown, cooldown } from './upstream/cooldown.ts'
-import { enclaves } from './upstream/enclaves.ts'
-import { errand } from './upstream/errand.ts'
-import { forwardTo } from './upstream/forward.ts'
-import { forwardOpen } from './upstream/forward-open.ts'
-import { type HandOver, handOver } from './upstream/hand-over.ts'
 import { kept } from './upstream/kept.ts'
 import { ownBody } from './upstream/own-body.ts'
-import { replays } from './upstream/replays.ts'
-import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
-import type { Transport } from './upstream/transport.ts'
-import { ways } from './upstream/ways.ts'
+import { wayOut } from './way-out.ts'
 
-const HPKE_KEYS_KEPT_MS = 5000
-const BUNDLE_KEPT_MS = 10_000
-// Public routes that cost us a call or a quote are limited by address.
 const PUBLIC_RPM = 60
 const PUBLIC_BURST = 20
 
@@ -67,63 +45,6 @@ const NO_SIGN_IN: SignInOptions = {
   callbackOrigins: [],
   sessionInRedirect: false,
   providers: [],
-}
-
-/** Everything a gateway is made of. */
-export interface Parts {
-  version: string
-  log: Log
-  /** Milliseconds since the epoch. */
-  now: () => number
-  store: Store
-  keys: Keys
-  /** The issuer's signing keys; absent where no JWT is taken. */
-  keySet: KeySet | undefined
-  /** What a token must be meant for. */
-  expected: Expected
-  /** How long sessions last. */
-  sessionDays: SessionDays
-  /** How people sign in. */
-  /** Absent where nobody signs in here. */
-  signIn: SignInOptions | undefined
-  /** Whether anyone on this machine may sign in as anybody. */
-  mockLogin: boolean
-  /** Absent when the limit is off. */
-  limiter: Limiter | undefined
-  /** Absent when callers may have any number of requests open. */
-  slots: Slots | undefined
-  /** Requests that are forwarded at once. */
-  maxInFlight: number
-  /** The longest request body. */
-  maxBodyBytes: number
-  /** Where what callers use is booked. */
-  ledger: Ledger
-  /** Tokens that a caller may use in a UTC day; 0 sets no limit. */
-  tokenLimit: number
-  /** Enclaves that open sealed bodies; absent where none is configured. */
-  sealed: Backend | undefined
-  /** A backend that reads open bodies and keeps conversations; absent where none is configured. */
-  open: Backend | undefined
-  /** Patterns of the hosts that a client may name as its enclave. */
-  enclaveHosts: readonly string[]
-  /** Whether bodies may go up unsealed. */
-  plaintext: boolean
-  /** Origins whose pages may call. */
-  origins: readonly string[]
-  call: Call
-  send: Transport
-  /** Seconds after an answer in which a connection must bring its next request whole. */
-  idleSeconds: number
-  /** Milliseconds without a byte of its body after which a client is given up. */
-  stallMs: number
-  /** The longest body that is read. */
-  maxJsonBytes: number
-  /** Networks of the proxies whose `X-Forwarded-For` is believed. */
-  proxies: readonly string[]
-  /** Where attestation bundles come from. */
-  atcUrl: string
-  /** Whether the documentation is served. */
-  docs: boolean
 }
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
@@ -160,6 +81,7 @@ export function gateway(parts: Parts) {
   if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.open) rooms.use(conversations({ ...gates, ...out.open, belongings: owned, store, log: parts.log }))
+  if (out.keeping) rooms.use(durable({ ...gates, ...out.keeping, belongings: owned }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -188,44 +110,6 @@ export function gateway(parts: Parts) {
     for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
     await acts.sweep(now())
   }
-  return { fetch, sweep, routes: rooms.routes }
-}
-
-/** What goes up, and what is asked there on everybody's behalf. */
-function wayOut(parts: Parts, { check }: Belongings) {
-  const { version, now, keys, sealed, open, plaintext } = parts
-  const shared = {
-    ...parts,
-    cooldown: cooldown(now),
-    handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
-  }
-  const judge = async (body: Uint8Array, { principal }: Exchange) =>
-    check(principal?.owner ?? '', await referencesIn(body))
-  const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
-  const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
-  return {
-    forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
-    open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send }), backend: open.name },
-    enclave: toEnclave,
-  }
-}
-
-type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }
-
-/** The way to Tinfoil, and what clients ask before they seal. */
-function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Shared) {
-  const { backend } = shared
-  const bundles = kept({ load: attestationSource(call, atcUrl), now, keptMs: BUNDLE_KEPT_MS })
-  const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
-  const forward = forwardTo({
-    ...shared,
-    enclaves: enclaves({ backend, hosts: enclaveHosts }),
-    replays: replays(now),
-    cacheSecrets: cacheSecrets({ ...shared, cacheKey: keys.cache }),
-    onUnprocessable: () => {
-      hpkeKeys.drop()
-      bundles.drop()
-    },
-  })
-  return { forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }
+  const reconcile = async () => out.keeping?.reconcile()
+  return { fetch, sweep, reconcile, routes: rooms.routes }
 }

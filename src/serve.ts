@@ -22,6 +22,8 @@ const IDLE_SECONDS = 30
 // And so after an answer: only this ends headers that trickle in after it. Bun itself ends those of a first request.
 const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
+// Two reads by an index, where there is nothing to do.
+const RECONCILE_MS = 5000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
 // What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
@@ -69,7 +71,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
-  const { fetch, sweep } = gateway({
+  const { fetch, sweep, reconcile } = gateway({
     version: VERSION,
     log,
     now: Date.now,
@@ -90,7 +92,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
-  const beats = [sweepEach(SWEEP_MS, sweep, log), setInterval(() => open?.renew(), RENEW_MS)]
+  const beats = [...sweeping({ sweep, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
   for (const beat of beats) clearInterval(beat)
@@ -125,10 +127,12 @@ function chosen(config: Config) {
   }
 }
 
-function sweepEach(ms: number, sweep: () => Promise<void>, log: Log) {
-  return setInterval(() => {
-    sweep().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
-  }, ms)
+function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {
+  const each = (ms: number, act: () => Promise<void>) =>
+    setInterval(() => {
+      act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
+    }, ms)
+  return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
 }
 
 function listen({ HOST, PORT }: Config, fetch: (request: Request, server: Server) => Promise<Response>): Server {

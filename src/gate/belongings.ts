@@ -15,11 +15,13 @@ export interface Belongings {
   check(owner: string, references: readonly Reference[]): Promise<void>
   /** The same of one that is being changed: it is then the last used. */
   use(owner: string, reference: Reference): Promise<void>
+  /** Forgets one that is no longer there. */
+  forget(owner: string, reference: Reference): Promise<void>
 }
 
 /** Looks up who owns what. What belongs to somebody else and what is not there are one and the same. */
 export function belongings({ store, now }: Deps): Belongings {
-  const { find, touch } = prepare(store)
+  const { find, touch, forget } = prepare(store)
   return {
     check: async (owner, references) => {
       for (const { kind, id } of references)
@@ -28,6 +30,9 @@ export function belongings({ store, now }: Deps): Belongings {
     use: async (owner, { kind, id }) => {
       const at = now()
       if ((await store.ask(() => touch.execute({ owner, kind, id, at }))).length === 0) throw noSuchThing()
+    },
+    forget: async (owner, { kind, id }) => {
+      await store.ask(() => forget.execute({ owner, kind, id }))
     },
   }
 }
@@ -49,5 +54,6 @@ function prepare({ db }: Store) {
       .where(isIt)
       .returning({ id: table.id })
       .prepare(),
+    forget: db.delete(table).where(isIt).prepare(),
   }
 }

@@ -87,7 +87,8 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
         const response = await inner(request)
         if (!exchange.streaming) {
           release(request, connections)
-          ended(exchange, { status: response.status, ending: endingOf(exchange), bytes: 0, firstByteAt: undefined })
+          const { bytesDown: bytes } = exchange
+          ended(exchange, { status: response.status, ending: endingOf(exchange), bytes, firstByteAt: undefined })
         }
         for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
         response.headers.set('x-protocol-version', '1')

@@ -65,6 +65,8 @@ export class Exchange {
   backend: BackendName | undefined
   /** Bytes of the client's body that were read so far. */
   bytesUp = 0
+  /** Bytes of an answer's body that is given in one piece. */
+  bytesDown = 0
   /** What the upstream stated that the answer cost, once it did. */
   usage: Usage | undefined
   /** The id of an open answer, once it was told. */

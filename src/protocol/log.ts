@@ -22,6 +22,8 @@ export type Event =
   | 'signed_in'
   | 'sign_in_failed'
   | 'prune_failed'
+  | 'reconcile_failed'
+  | 'making_lost'
   | 'draining'
   | 'cut'
   | 'stopped'

@@ -1,3 +1,4 @@
+import { isPlainId } from './ids.ts'
 import type { Listener, Span } from './json-reading.ts'
 import { invalidBody } from './members.ts'
 import { Problem } from './problem.ts'
@@ -12,7 +13,6 @@ export interface Reference {
 
 // Far more than any request needs, and few enough to ask one database about.
 const MOST_OF_A_KIND = 1000
-const CANONICAL = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,255}$/
 /** The longest canonical id in bytes: each character escaped, and the quotes. */
 const LONGEST = 255 * 6 + 2
 /** Text that stands in JSON as it is. */
@@ -130,7 +130,7 @@ export class ReferencesReading implements Listener {
 
   #add(kind: Kind, span: Span): void {
     const text = this.#textAt(span)
-    const ids = this.#ids[kind].add(CANONICAL.test(text) ? text : '')
+    const ids = this.#ids[kind].add(isPlainId(text) ? text : '')
     if (ids.size > MOST_OF_A_KIND)
       throw invalidBody(`it names more than ${MOST_OF_A_KIND} conversations, responses or files.`)
   }

@@ -1,4 +1,5 @@
 import { customType, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Kind } from '../protocol/reference-names.ts'
 
 /** A whole number of up to 53 bits: BIGINT in both engines, a number here. */
 const bigint = customType<{ data: number; driverData: number | string }>({
@@ -197,29 +198,32 @@ export const apiKeys = sqliteTable('api_keys', {
 export const belongings = sqliteTable(
   'belongings',
   {
-    kind: text().notNull(),
+    kind: text().$type<Kind>().notNull(),
     /** As the backend spells it: no other spelling is this. */
     id: text().notNull(),
-    owner: text().notNull(),
+    /** Nobody's where it is null: it is to go at the backend, and then from here. */
+    owner: text(),
     createdAt: bigint('created_at').notNull(),
     usedAt: bigint('used_at').notNull(),
+    /** When what is nobody's is deleted, and how often that was tried. */
+    dueAt: bigint('due_at').notNull().default(0),
+    tries: bigint().notNull().default(0),
   },
   table => [primaryKey({ columns: [table.kind, table.id] })],
 )
 
-/** What is still to be done at a backend, so that it has nothing that nobody owns. */
-export const outbox = sqliteTable('outbox', {
+/** What a backend was asked, or is about to be asked, to make, while its id is not known. */
+export const makings = sqliteTable('makings', {
   id: text().primaryKey(),
-  /** `create`: something is being made, and its id is not known yet; `delete`: it is known, and is to go. */
-  task: text().notNull(),
-  kind: text().notNull(),
-  /** What is to go, or what is being cloned. */
-  about: text(),
+  kind: text().$type<Kind>().notNull(),
+  /** The id of what is being cloned. */
+  source: text(),
   /** Under which the backend makes a thing once, however often it is asked. */
-  idempotencyKey: text('idempotency_key'),
-  /** When it is taken up, unless whoever began it has done it by then; in milliseconds since the epoch. */
+  idempotencyKey: text('idempotency_key').notNull(),
+  /** When it is taken up, unless whoever began it is done by then; in milliseconds since the epoch. */
   dueAt: bigint('due_at').notNull(),
-  tries: bigint().notNull(),
+  /** How often it was taken up; 0 while it is still that of whoever began it. */
+  tries: bigint().notNull().default(0),
 })
 
 /** Secrets that were given to us and have to outlive a restart. */

@@ -1,24 +1,17 @@
 import type { Exchange } from '../protocol/exchange.ts'
 import { relay } from './answer.ts'
 import type { Backend } from './backends.ts'
-import { type Body, openBody } from './body.ts'
+import { openBody } from './body.ts'
 import type { Cooldown } from './cooldown.ts'
 import { type HandOver, type Load, lengthOf } from './hand-over.ts'
-import { bodyOf, readWhole } from './whole.ts'
+import { type Reading, readJudged } from './judged.ts'
+import { bodyOf } from './whole.ts'
 
-interface Deps {
+interface Deps extends Reading {
   backend: Backend
   cooldown: Cooldown
   handOver: HandOver
-  /** @throws Problem where a body names what its caller may not. */
-  judge: (body: Uint8Array, exchange: Exchange) => Promise<void>
   now: () => number
-  /** The longest request body. */
-  maxBodyBytes: number
-  /** The longest one that is read. */
-  maxJsonBytes: number
-  /** Milliseconds without a byte of its body after which a client is given up. */
-  stallMs: number
 }
 
 /** What is taken of a request. */
@@ -53,18 +46,14 @@ const NOTHING: Goods = { body: null, length: null }
 const JSON_TYPE = 'application/json'
 
 async function loadOf(request: Request, exchange: Exchange, deps: Deps & { isRead: boolean }): Promise<Goods> {
-  const { isRead, judge, stallMs, maxBodyBytes, maxJsonBytes } = deps
-  const opened: Body | null = await openBody(request, {
-    stallMs,
-    maxBytes: isRead ? Math.min(maxJsonBytes, maxBodyBytes) : maxBodyBytes,
-    counted: bytes => {
-      exchange.bytesUp += bytes
-    },
-    isEnough: () => true,
-  })
-  if (!isRead) return { body: opened, length: lengthOf(request) }
-  const bytes = await readWhole(opened, stallMs)
-  if (bytes.length === 0) return { ...NOTHING, length: 0 }
-  await judge(bytes, exchange)
-  return { ...bodyOf([bytes]), type: JSON_TYPE }
+  const { isRead, stallMs, maxBodyBytes } = deps
+  if (isRead) {
+    const bytes = await readJudged(request, exchange, deps)
+    return bytes.length === 0 ? { ...NOTHING, length: 0 } : { ...bodyOf([bytes]), type: JSON_TYPE }
+  }
+  const counted = (bytes: number) => {
+    exchange.bytesUp += bytes
+  }
+  const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, counted, isEnough: () => true })
+  return { body, length: lengthOf(request) }
 }

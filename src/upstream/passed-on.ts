@@ -13,5 +13,7 @@ export async function passedOn(answer: Response, exchange: Exchange, backend: Ba
     exchange.code = 'upstream_credentials'
     headers['x-should-retry'] = 'false'
   }
-  return new Response(answer.body && (await answer.bytes()), { status: ours ? 502 : status, headers })
+  const body = answer.body && (await answer.bytes())
+  exchange.bytesDown = body?.length ?? 0
+  return new Response(body, { status: ours ? 502 : status, headers })
 }

@@ -1,13 +1,16 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { CREATE, cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
 import { devGateways, UNAVAILABLE, unavailable } from '../kit/dev.ts'
 import { type Disk, disk, mayMount } from '../kit/disk.ts'
 
 const { start, failing, clear } = devGateways()
+const { start: gatewayTo, clear: clearClouds } = cloudGateways()
 const disks: Disk[] = []
 afterEach(async () => {
   await clear()
+  await clearClouds()
   for (const one of disks.splice(0)) one.stop()
 })
 
@@ -39,6 +42,27 @@ describe('on a full disk', () => {
       expect(await gateway.stop()).toBe(0)
     },
   )
+
+  test.skipIf(!can)(named('what was made and cannot be given to anybody is deleted, there or later'), async () => {
+    const full = small()
+    const path = join(full.path, 'x.db')
+    const { ask, begin, cloud, kit, clock } = await gatewayTo(`sqlite:${path}`, { path })
+    const id = await begin()
+    for (const turn of [{ times: 0 }, { cut: 'before' as const }]) {
+      cloud.next({ on: 'POST conversations', after: async () => full.fill() })
+      cloud.next({ on: 'DELETE conversations/{id}', ...turn })
+      expect(await unavailable(await ask(CREATE, { body: '{}' }))).toBe(UNAVAILABLE)
+      expect(cloud.ids('conversations')).toHaveLength(turn.cut ? 2 : 1)
+      const asked = cloud.counts.get('POST conversations')
+      expect(await unavailable(await ask(CREATE, { body: '{}' }))).toBe(UNAVAILABLE)
+      expect(cloud.counts.get('POST conversations')).toBe(asked)
+      full.clear()
+    }
+    clock.pass(DUE_MS)
+    await kit.reconcile()
+    expect(await wrongIn(`sqlite:${path}`, cloud)).toEqual({})
+    expect(cloud.ids('conversations')).toEqual([id])
+  })
 
   test.skipIf(!can)(named('a start with a database on it is one line and exit 1'), async () => {
     const full = small()

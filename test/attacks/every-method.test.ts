@@ -29,8 +29,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/auth/token': ['POST'],
   '/v1/model/list': ['GET', 'HEAD'],
   '/v1/signature/:chat_id': ['GET', 'HEAD'],
-  '/v1/conversations': ['GET', 'HEAD'],
-  '/v1/conversations/:id': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations': ['GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id': ['DELETE', 'GET', 'HEAD', 'POST'],
+  '/v1/conversations/:id/clone': ['POST'],
   '/v1/conversations/:id/items': ['GET', 'HEAD', 'POST'],
   '/v1/conversations/:id/items/:item': ['DELETE', 'GET', 'HEAD'],
   '/v1/conversations/:id/pin': ['DELETE', 'POST'],
@@ -57,11 +58,13 @@ const OPEN: Readonly<Record<string, number>> = {
 }
 
 /** What a request by no method but an allowed one gets, with a JWT or without. */
-function statusOf(path: string, signed: boolean): number {
+function statusOf(path: string, signed: boolean, method: string): number {
   if (OPEN[path] !== undefined) return OPEN[path]
   // The host is not a name of this machine.
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401
+  // The upstream makes nothing that has an id.
+  if (path === '/v1/conversations' && method === 'POST') return 502
   // Nobody owns anything.
   if (path.startsWith('/v1/conversations/') || path.startsWith('/v1/signature/')) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
@@ -91,7 +94,7 @@ describe.each(Object.entries(ALLOWED))('%s', (path, allowed) => {
   test.each(METHODS)('answers %s', async method => {
     for (const signed of ['', at.signed]) {
       const { statuses, text } = await hurl(at.url, `${method} ${path} HTTP/1.1\r\n${HOST}${signed}${framed(method)}`)
-      const status = allowed.includes(method) ? statusOf(path, signed !== '') : 405
+      const status = allowed.includes(method) ? statusOf(path, signed !== '', method) : 405
       expect(statuses).toEqual([status])
       expectOurs(text, method, status)
       const allow = /\r\nallow: (.*)\r\n/i.exec(text)?.[1]

@@ -15,6 +15,8 @@ const NAMING: Readonly<Record<string, string>> = {
   'DELETE /v1/conversations/:id/pin': '',
   'POST /v1/conversations/:id/archive': '',
   'DELETE /v1/conversations/:id/archive': '',
+  'POST /v1/conversations/:id/clone': '',
+  'DELETE /v1/conversations/:id': '',
 }
 /** Routes whose parameter names what this gateway keeps itself. */
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
@@ -92,12 +94,16 @@ beforeAll(async () => {
   at = await owning(await engines[0]!.fresh())
   ada = await at.session()
   eve = await at.jwt('eve')
-  id = await at.begun(ada)
-  const items = [{ role: 'user', content: 'Hello' }]
-  item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
+  await begin()
   await at.begun(eve)
 })
 afterAll(() => at.stop())
+
+async function begin(): Promise<void> {
+  id = await at.begun(ada)
+  const items = [{ role: 'user', content: 'Hello' }]
+  item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
+}
 
 /** By raw socket: whoever builds a URL mends what is odd in it. */
 async function ask(caller: Caller, line: string, body = '') {
@@ -122,7 +128,8 @@ describe.each(Object.entries(NAMING))('%s', (route, body) => {
   test('is its owner’s by the one spelling', async () => {
     const before = at.heard.length
     const { status } = await ask(ada, lineOf(route, id, item), body)
-    expect([status, at.heard.length - before]).toEqual([200, 1])
+    expect([status, at.heard.length - before]).toEqual([route.endsWith('/clone') ? 201 : 200, 1])
+    if (route === 'DELETE /v1/conversations/:id') await begin()
     if (route.startsWith('DELETE') && route.includes(':item')) {
       const items = [{ role: 'user', content: 'Again' }]
       item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id

@@ -88,6 +88,8 @@ export interface Kit {
   readonly fetch: ReturnType<typeof gateway>['fetch']
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
+  /** Sets right at the cloud what is due, as the program does every five seconds. */
+  readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
@@ -149,7 +151,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     fetch: (request, server) => fetch(request, server),
   })
   const url = server.url.origin
-  const { fetch, sweep, routes } = gateway({
+  const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
@@ -181,6 +183,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     lines,
     fetch,
     sweep,
+    reconcile,
     ledger: booked,
     routes,
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {

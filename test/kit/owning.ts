@@ -43,7 +43,7 @@ export async function owning(url: string, options: Partial<KitOptions> = {}): Pr
 
   const owned: Owning['owned'] = async ({ owner }, ids, usedAt = 1) => {
     const id = sql`${sql.placeholder('id')}`
-    const values = { kind: 'conversation', id, owner, createdAt: 1, usedAt }
+    const values = { kind: 'conversation' as const, id, owner, createdAt: 1, usedAt }
     const statement = store.db.insert(belongings).values(values).prepare()
     await store.atomically(ids.map(id => ({ statement, values: { id } })))
   }

@@ -1,18 +1,27 @@
 import { json } from '../answers.ts'
-import { type Json, jsonOf, objectIn, type Routes } from './call.ts'
+import { type Call, type Json, jsonOf, objectIn, type Routes } from './call.ts'
 import { itemOf, itemShelf, itemsFrom, MOST_AT_ONCE } from './item.ts'
 import { bad } from './refusal.ts'
 import { type Conversation, type Manner, type State, secondsOf } from './state.ts'
 
 const MOST_IDS = 1000
 
+type Making = Pick<Manner, 'now' | 'isForgetful'>
+
 /** Conversations: create, read, change, delete, many at once, pin, archive, clone. */
-export function conversations({ conversations: shelf }: State, manner: Pick<Manner, 'now'>): Routes {
+export function conversations({ conversations: shelf, made: answers }: State, manner: Making): Routes {
   const taken = (id = '') => shelf.take(id)
   const made = (metadata: Json, contents: Iterable<Json>) => {
     const conversation = { id: shelf.freshId(), created_at: secondsOf(manner), metadata, items: itemShelf() }
     for (const item of contents) conversation.items.put(itemOf(item))
-    return json(answerOf(shelf.put(conversation)), { status: 201 })
+    return answerOf(shelf.put(conversation))
+  }
+  /** What is asked again under the same `Idempotency-Key`, whatever it says, is answered as it was and not made again. */
+  const once = (serve: (call: Call) => object | Promise<object>) => async (call: Call) => {
+    const key = manner.isForgetful ? null : call.heard.headers.get('idempotency-key')
+    const body = (key !== null && answers.get(key)) || (await serve(call))
+    if (key !== null) answers.set(key, body)
+    return json(body, { status: 201 })
   }
   const marked = (name: string, marks: boolean) => {
     return ({ params }: { params: Readonly<Record<string, string>> }) => {
@@ -23,10 +32,10 @@ export function conversations({ conversations: shelf }: State, manner: Pick<Mann
     }
   }
   return {
-    'POST conversations': async call => {
+    'POST conversations': once(async call => {
       const body = await jsonOf(call)
       return made(objectIn(body, 'metadata') ?? {}, itemsFrom(body['items'], 'items', MOST_AT_ONCE))
-    },
+    }),
     'POST conversations/batch': async call => {
       const { ids } = await jsonOf(call)
       if (!isStrings(ids)) throw bad('ids', "Invalid 'ids': expected an array of strings.")
@@ -50,10 +59,10 @@ export function conversations({ conversations: shelf }: State, manner: Pick<Mann
     'DELETE conversations/{id}/pin': marked('pinned_at', false),
     'POST conversations/{id}/archive': marked('archived_at', true),
     'DELETE conversations/{id}/archive': marked('archived_at', false),
-    'POST conversations/{id}/clone': ({ params }) => {
+    'POST conversations/{id}/clone': once(({ params }) => {
       const { id, metadata, items } = taken(params['id'])
       return made({ ...metadata, cloned_from_id: id }, items.all())
-    },
+    }),
   }
 }
 

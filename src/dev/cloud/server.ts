@@ -79,8 +79,8 @@ export async function standInCloud(options: CloudOptions = {}): Promise<StandInC
   }
 }
 
-function routesOf(state: State, keys: Keys, { pace = 25, sleep = Bun.sleep, now = Date.now, secret }: CloudOptions) {
-  const manner = { pace, sleep, now }
+function routesOf(state: State, keys: Keys, { secret, ...options }: CloudOptions) {
+  const manner: Manner = { pace: 25, sleep: Bun.sleep, now: Date.now, isForgetful: false, ...options }
   return {
     ...conversations(state, manner),
     ...items(state),

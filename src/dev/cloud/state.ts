@@ -37,6 +37,8 @@ export interface State {
   readonly files: Shelf<Upload>
   /** `<sha256 of the request>:<sha256 of the answer>` by the id of what was answered. */
   readonly signed: Map<string, string>
+  /** What was made under an `Idempotency-Key`, as it was answered. */
+  readonly made: Map<string, object>
 }
 
 export function emptyState(): State {
@@ -45,6 +47,7 @@ export function emptyState(): State {
     responses: new Shelf('resp_', 'Response'),
     files: new Shelf('file-', 'File'),
     signed: new Map(),
+    made: new Map(),
   }
 }
 
@@ -55,6 +58,8 @@ export interface Manner {
   readonly sleep: (ms: number) => Promise<void>
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Whether an `Idempotency-Key` means nothing. */
+  readonly isForgetful: boolean
 }
 
 /** Whole seconds since 1970. */

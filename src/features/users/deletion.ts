@@ -9,6 +9,7 @@ import { userOwnerOf } from '../../protocol/principal.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
 import {
   activity,
+  belongings,
   ledger as entries,
   apiKeys as keyRows,
   limits,
@@ -61,7 +62,7 @@ export function deletion(deps: Deps): Deletion {
     for (const one of Object.values(atOnce)) await store.ask(() => one.execute({ user }))
     const owner = userOwnerOf(user)
     for (const batch of batches)
-      while ((await store.ask(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
+      while ((await store.ask<unknown[]>(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
     await store.ask(() => settle.execute({ user, before: now() - LINGER_MS }))
   }
 
@@ -104,8 +105,14 @@ function prepare({ db }: Store) {
     endSessions: db.delete(sessionRows).where(eq(sessionRows.userId, user)).prepare(),
     endKeys: db.delete(keyRows).where(eq(keyRows.userId, user)).prepare(),
     forgetSettings: db.delete(userSettings).where(eq(userSettings.userId, user)).prepare(),
-    /** Each takes away some of an owner's, and tells how many. */
+    /** Each takes away some of an owner's, and tells how many. What they have at a backend is then nobody's. */
     batches: [
+      db
+        .update(belongings)
+        .set({ owner: null })
+        .where(keyed(sql`kind, id`, sql`belongings`))
+        .returning({ id: belongings.id })
+        .prepare(),
       db.delete(entries).where(keyed(sql`owner, at, id`, sql`ledger`)).returning({ owner: entries.owner }).prepare(),
       db
         .delete(usageHours)

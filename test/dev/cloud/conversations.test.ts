@@ -29,6 +29,21 @@ describe('conversations of the stand-in', () => {
     expect(cloud.ids('conversations')).toEqual([])
   })
 
+  test('are made once under one Idempotency-Key, whatever is asked, unless it is told to be forgetful', async () => {
+    const headers = { 'idempotency-key': 'one' }
+    for (const [isForgetful, made] of [
+      [false, 1],
+      [true, 3],
+    ] as const) {
+      const { cloud, client } = await start({ isForgetful })
+      const { id } = await client.conversations.create({ metadata: { n: '1' } }, { headers })
+      const again = await client.conversations.create({}, { headers })
+      expect(again.id === id).toBe(!isForgetful)
+      await client.post(`/conversations/${id}/clone`, { headers })
+      expect(cloud.ids('conversations')).toHaveLength(made)
+    }
+  })
+
   test('answer 201 when they are new, and 404 in OpenAI’s shape when they are not there', async () => {
     const { ask } = await start()
     expect((await ask('POST conversations')).status).toBe(201)

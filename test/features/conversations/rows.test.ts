@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { array, assert, asyncProperty, constantFrom, integer, nat, record } from 'fast-check'
 import { conversationRows, type Order, type Row, type Rows, START } from '../../../src/features/conversations/rows.ts'
+import type { Kind } from '../../../src/protocol/reference-names.ts'
 import { belongings } from '../../../src/store/schema.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { openTest } from '../../kit/database.ts'
@@ -18,7 +19,7 @@ describe.each(engines)('on $name', ({ fresh, runs }) => {
   afterAll(() => store.close())
 
   /** Owns ids by the moment of their last use. */
-  async function own(owner: string, used: readonly (readonly [string, number])[], kind = 'conversation') {
+  async function own(owner: string, used: readonly (readonly [string, number])[], kind: Kind = 'conversation') {
     const [id, usedAt] = [sql`${sql.placeholder('id')}`, sql`${sql.placeholder('usedAt')}`]
     const statement = store.db.insert(belongings).values({ kind, id, owner, createdAt: 0, usedAt }).prepare()
     await store.atomically(used.map(([id, usedAt]) => ({ statement, values: { id, usedAt } })))

@@ -1,0 +1,69 @@
+import type { SignInOptions } from './features/auth/flow.ts'
+import type { SessionDays } from './gate/beginnings.ts'
+import type { KeySet } from './gate/keyset.ts'
+import type { Ledger } from './gate/ledger.ts'
+import type { Limiter } from './gate/limiter.ts'
+import type { Slots } from './gate/slots.ts'
+import type { Log } from './protocol/log.ts'
+import type { Expected } from './protocol/token.ts'
+import type { Keys } from './store/keys.ts'
+import type { Store } from './store/store.ts'
+import type { Backend } from './upstream/backends.ts'
+import type { Call } from './upstream/call.ts'
+import type { Transport } from './upstream/transport.ts'
+
+/** Everything a gateway is made of. */
+export interface Parts {
+  version: string
+  log: Log
+  /** Milliseconds since the epoch. */
+  now: () => number
+  store: Store
+  keys: Keys
+  /** The issuer's signing keys; absent where no JWT is taken. */
+  keySet: KeySet | undefined
+  /** What a token must be meant for. */
+  expected: Expected
+  /** How long sessions last. */
+  sessionDays: SessionDays
+  /** How people sign in; absent where nobody does. */
+  signIn: SignInOptions | undefined
+  /** Whether anyone on this machine may sign in as anybody. */
+  mockLogin: boolean
+  /** Absent when the limit is off. */
+  limiter: Limiter | undefined
+  /** Absent when callers may have any number of requests open. */
+  slots: Slots | undefined
+  /** Requests that are forwarded at once. */
+  maxInFlight: number
+  /** The longest request body. */
+  maxBodyBytes: number
+  /** Where what callers use is booked. */
+  ledger: Ledger
+  /** Tokens that a caller may use in a UTC day; 0 sets no limit. */
+  tokenLimit: number
+  /** Enclaves that open sealed bodies; absent where none is configured. */
+  sealed: Backend | undefined
+  /** A backend that reads open bodies and keeps conversations; absent where none is configured. */
+  open: Backend | undefined
+  /** Patterns of the hosts that a client may name as its enclave. */
+  enclaveHosts: readonly string[]
+  /** Whether bodies may go up unsealed. */
+  plaintext: boolean
+  /** Origins whose pages may call. */
+  origins: readonly string[]
+  call: Call
+  send: Transport
+  /** Seconds after an answer in which a connection must bring its next request whole. */
+  idleSeconds: number
+  /** Milliseconds without a byte of its body after which a client is given up. */
+  stallMs: number
+  /** The longest body that is read. */
+  maxJsonBytes: number
+  /** Networks of the proxies whose `X-Forwarded-For` is believed. */
+  proxies: readonly string[]
+  /** Where attestation bundles come from. */
+  atcUrl: string
+  /** Whether the documentation is served. */
+  docs: boolean
+}

@@ -1,0 +1,30 @@
+import type { Exchange } from '../protocol/exchange.ts'
+import { openBody } from './body.ts'
+import { readWhole } from './whole.ts'
+
+/** How JSON bodies are read. */
+export interface Reading {
+  /** @throws Problem where a body names what its caller may not. */
+  judge: (body: Uint8Array, exchange: Exchange) => Promise<void>
+  /** The longest request body. */
+  maxBodyBytes: number
+  /** The longest one that is read. */
+  maxJsonBytes: number
+  /** Milliseconds without a byte of its body after which a client is given up. */
+  stallMs: number
+}
+
+/**
+ * A request's JSON body, whole and judged; an empty one is nobody's to judge.
+ * @throws Problem `body_too_large`, `request_stalled`, `client_gone`, or what the judge says
+ */
+export async function readJudged(request: Request, exchange: Exchange, reading: Reading): Promise<Uint8Array> {
+  const { judge, stallMs, maxBodyBytes, maxJsonBytes } = reading
+  const counted = (bytes: number) => {
+    exchange.bytesUp += bytes
+  }
+  const maxBytes = Math.min(maxJsonBytes, maxBodyBytes)
+  const bytes = await readWhole(await openBody(request, { stallMs, maxBytes, counted, isEnough: () => true }), stallMs)
+  if (bytes.length > 0) await judge(bytes, exchange)
+  return bytes
+}

@@ -1,0 +1,74 @@
+import type { Belongings } from './gate/belongings.ts'
+import type { Parts } from './parts.ts'
+import type { Exchange } from './protocol/exchange.ts'
+import { referencesIn } from './protocol/references.ts'
+import type { Backend } from './upstream/backends.ts'
+import { cacheSecrets } from './upstream/cache-secret.ts'
+import { send as callOut } from './upstream/call.ts'
+import { type Cooldown, cooldown } from './upstream/cooldown.ts'
+import { enclaves } from './upstream/enclaves.ts'
+import { errand } from './upstream/errand.ts'
+import { forwardTo } from './upstream/forward.ts'
+import { forwardOpen } from './upstream/forward-open.ts'
+import { type HandOver, handOver } from './upstream/hand-over.ts'
+import type { Reading } from './upstream/judged.ts'
+import { kept } from './upstream/kept.ts'
+import { maker } from './upstream/make.ts'
+import { makings } from './upstream/makings.ts'
+import { onBehalf } from './upstream/on-behalf.ts'
+import { orphans } from './upstream/orphans.ts'
+import { reconcile } from './upstream/reconcile.ts'
+import { replays } from './upstream/replays.ts'
+import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
+import { ways } from './upstream/ways.ts'
+
+const HPKE_KEYS_KEPT_MS = 5000
+const BUNDLE_KEPT_MS = 10_000
+
+/** What goes up, and what is asked there on everybody's behalf. */
+export function wayOut(parts: Parts, { check }: Belongings) {
+  const { version, now, keys, sealed, open, plaintext } = parts
+  const shared = {
+    ...parts,
+    cooldown: cooldown(now),
+    handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
+  }
+  const judge = async (body: Uint8Array, { principal }: Exchange) =>
+    check(principal?.owner ?? '', await referencesIn(body))
+  const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
+  const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
+  return {
+    forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
+    open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send: callOut }), backend: open.name },
+    enclave: toEnclave,
+    keeping: open && keepingAt({ ...shared, backend: open, judge }),
+  }
+}
+
+/** What makes things at a backend and lets them go, so that none is left there that nobody owns. */
+function keepingAt(shared: Shared & { judge: Reading['judge'] }) {
+  const ask = errand({ ...shared, send: callOut })
+  const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }) }
+  const make = maker({ ...deps, identityKey: shared.keys.identity })
+  return { ...deps, make, reconcile: reconcile({ ...deps, orphans: orphans(shared) }) }
+}
+
+type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }
+
+/** The way to Tinfoil, and what clients ask before they seal. */
+function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Shared) {
+  const { backend } = shared
+  const bundles = kept({ load: attestationSource(call, atcUrl), now, keptMs: BUNDLE_KEPT_MS })
+  const hpkeKeys = kept({ load: hpkeKeysSource(call, backend), now, keptMs: HPKE_KEYS_KEPT_MS })
+  const forward = forwardTo({
+    ...shared,
+    enclaves: enclaves({ backend, hosts: enclaveHosts }),
+    replays: replays(now),
+    cacheSecrets: cacheSecrets({ ...shared, cacheKey: keys.cache }),
+    onUnprocessable: () => {
+      hpkeKeys.drop()
+      bundles.drop()
+    },
+  })
+  return { forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }
+}
