@@ -23,7 +23,7 @@ const BOUNDS = { withinMs: 5000, maxBytes: 1_048_576 }
 
 /** A client of one authorisation server: code flow with PKCE (RFC 6749, RFC 7636), by https; plain http is for loopback. */
 export function oauthClient({ clientId, redirectUri, send, now }: Registration, issuer: URL) {
-  const isPlain = issuer.protocol === 'http:' && !travelsInTheClear(issuer.href)
+  const isPlain = issuer.protocol === 'http:'
   const http = {
     [oauth.customFetch]: async (url: string, { method, headers, body }: Asked) => {
       keptPrivate(url)

@@ -224,6 +224,27 @@ describe('what an issuer publishes', () => {
     expect(asked).not.toContain('login.example')
   })
 
+  test.each(['authorization_endpoint', 'token_endpoint', 'jwks_uri'])(
+    'behind https of a %s that is not cannot be used, were it on this machine',
+    async name => {
+      const [issuer, begun, asked] = ['https://login.example', attempt(), [] as string[]]
+      const metadata = { authorization_endpoint: issuer, token_endpoint: issuer, jwks_uri: issuer }
+      const house = oidcProvider({
+        ...registration({ clientId: 'c', clientSecret: 's' }),
+        ...{ id: 'house', name: 'The House', issuer, emails: 'required', hasDomains: false },
+        send: async ({ url }) => {
+          asked.push(new URL(url).protocol)
+          return Response.json({ issuer, ...metadata, [name]: 'http://127.0.0.1:1/' })
+        },
+      })
+      const there = outcome(() => house.start(begun))
+      expect(await there).toBe(name === 'token_endpoint' ? 'fine' : 'upstream_malformed')
+      const query = new URLSearchParams({ state: begun.state, code: 'x' })
+      expect(await outcome(() => house.finish(query, begun))).not.toBe('fine')
+      expect(asked).not.toContain('http:')
+    },
+  )
+
   test('without keys cannot be used', async () => {
     const server = await evil()
     server.answers['/jwks'] = () => Response.json({ keys: 'none' })
