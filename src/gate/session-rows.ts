@@ -34,11 +34,7 @@ export function sessionRows({ db }: Store) {
       .returning({ id: table.id, isFirst: table.isFirst, authMethod: table.authMethod })
       .prepare(),
     /** Ends the one that a code began, or that waited for it too long. */
-    revoke: db
-      .delete(table)
-      .where(eq(table.codeHash, code))
-      .returning({ userId: table.userId })
-      .prepare(),
+    revoke: db.delete(table).where(eq(table.codeHash, code)).returning({ userId: table.userId }).prepare(),
     /** Only what was looked at: of several that would renew it, one does. */
     renew: db
       .update(table)
