@@ -4,7 +4,7 @@ import { emailUnverified, fitting, oauthClient, orRefused, type Registration } f
 import type { Provider } from './provider.ts'
 
 interface Options extends Registration {
-  /** In place of GitHub's two hosts, another that plays both. */
+  /** In place of GitHub's two hosts, another that plays both; no slash at its end. */
   readonly base: string | undefined
 }
 
@@ -12,8 +12,7 @@ const NAME = 'GitHub'
 
 /** Sign-in with GitHub, which speaks OAuth 2.0 without OpenID Connect: who somebody is, its API tells. */
 export function githubProvider(options: Options): Provider {
-  const { clientSecret } = options
-  const base = options.base?.replace(/\/+$/, '')
+  const { base, clientSecret } = options
   const issuer = `${base ?? 'https://github.com'}/login/oauth`
   const api = base ?? 'https://api.github.com'
   const client = oauthClient(options, new URL(issuer))

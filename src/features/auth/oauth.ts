@@ -23,10 +23,12 @@ const BOUNDS = { withinMs: 5000, maxBytes: 1_048_576 }
 
 /** A client of one authorisation server: code flow with PKCE (RFC 6749, RFC 7636), by https; plain http is for loopback. */
 export function oauthClient({ clientId, redirectUri, send, now }: Registration, issuer: URL) {
-  const isPlain = issuer.protocol === 'http:' && !travelsInTheClear(issuer.href)
+  const isPlain = issuer.protocol === 'http:'
   const http = {
-    [oauth.customFetch]: (url: string, { method, headers, body }: Asked) =>
-      send({ ...BOUNDS, url, method, headers, body: body ?? undefined }),
+    [oauth.customFetch]: async (url: string, { method, headers, body }: Asked) => {
+      keptPrivate(url)
+      return send({ ...BOUNDS, url, method, headers, body: body ?? undefined })
+    },
     [oauth.allowInsecureRequests]: isPlain,
   }
   const known = (): oauth.Client => ({
@@ -42,6 +44,7 @@ export function oauthClient({ clientId, redirectUri, send, now }: Registration, 
     endpoint: (text: string | undefined): URL => {
       const url = new URL(text ?? '')
       oauth.checkProtocol(url, !isPlain)
+      keptPrivate(url.href)
       return url
     },
     /** @throws unless it comes with status 200 */
@@ -71,6 +74,11 @@ export function oauthClient({ clientId, redirectUri, send, now }: Registration, 
       return oauth.authorizationCodeGrantRequest(server, known(), auth, parameters, redirectUri, attempt.verifier, http)
     },
   }
+}
+
+/** An issuer on loopback may name servers that are not: secrets, and people's codes, go to none of them in the clear. */
+function keptPrivate(url: string): void {
+  if (travelsInTheClear(url)) throw new TypeError('in the clear')
 }
 
 /** The end of a sign-in, its failures in words of ours: those of the provider are for nobody's eyes. */
