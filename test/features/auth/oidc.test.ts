@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { oidcProvider } from '../../../src/features/auth/oidc.ts'
+import { oauthErrorOf } from '../../../src/protocol/log.ts'
 import { clockAt } from '../../kit/clock.ts'
 import { type EvilOidc, startEvilOidc } from '../../kit/evil-oidc.ts'
 import { signer } from '../../kit/jwt.ts'
@@ -119,6 +120,11 @@ describe('oidc-provider', () => {
       const again = await visit(house, begun)
       expect(await outcome(() => house.finish(again, other))).toBe('sign_in_failed')
     }
+  })
+
+  test('that knows another secret says so to the operator', async () => {
+    const { code, cause } = await problemOf(() => signInAt(provider({ ...fake, clientSecret: 'other' })))
+    expect([code, oauthErrorOf(cause)]).toEqual(['sign_in_failed', 'invalid_client'])
   })
 
   test('is told the secret in the body where it takes it nowhere else, and by UserInfo who came', async () => {
