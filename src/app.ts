@@ -74,8 +74,7 @@ export interface Parts {
   expected: Expected
   /** How long sessions last. */
   sessionDays: SessionDays
-  /** How people sign in. */
-  /** Absent where nobody signs in here. */
+  /** How people sign in; absent where nobody does. */
   signIn: SignInOptions | undefined
   /** Whether anyone on this machine may sign in as anybody. */
   mockLogin: boolean
