@@ -98,6 +98,8 @@ withChromium('a person signs in by the provider’s pages, signs out, and is kno
 withChromium('whoever opens a way that is another’s is not signed in, and the other still is', async () => {
   const { page, addresses } = await visit()
   const victim = await chromium.page()
+  // They have signed in too: with a cookie, but not with this one.
+  await victim.goto(`${url}/v1/auth/github?code_challenge=${'A'.repeat(43)}`)
   const others = Promise.withResolvers<void>()
   held = others.promise
   const wayBack = page.waitForRequest(request => WAY_BACK.test(request.url()))
