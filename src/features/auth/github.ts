@@ -33,8 +33,7 @@ export function githubProvider(options: Options): Provider {
     finish: (query, attempt) =>
       orRefused(NAME, async () => {
         const response = await client.redeem(server, query, attempt, oauth.ClientSecretPost(clientSecret.reveal()))
-        // An error comes with status 200 and without a token, which is required here.
-        const tokens = await oauth.processAuthorizationCodeResponse(server, client.known(), response)
+        const tokens = await oauth.processAuthorizationCodeResponse(server, client.known(), await standard(response))
         const [user, emails] = await Promise.all([
           ask('/user', tokens.access_token),
           ask('/user/emails', tokens.access_token),
@@ -53,6 +52,13 @@ export function githubProvider(options: Options): Provider {
         }
       }),
   }
+}
+
+/** GitHub tells its errors with status 200: with that of RFC 6749 section 5.2 they are read, for the log, as what they are. */
+async function standard(response: Response): Promise<Response> {
+  if (response.status !== 200) return response
+  const said: unknown = await response.json()
+  return Response.json(said, { status: Object(said).error === undefined ? 200 : 400 })
 }
 
 /** The primary address if it is verified, else any that is. @throws Problem `email_unverified` */

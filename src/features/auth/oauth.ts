@@ -69,9 +69,18 @@ export function oauthClient({ clientId, redirectUri, send, now }: Registration, 
       return url
     },
     /** What the server gives for the code that a browser brought: state and issuer (RFC 9207) are looked at first. */
-    redeem: (server: oauth.AuthorizationServer, query: URLSearchParams, attempt: Attempt, auth: oauth.ClientAuth) => {
+    redeem: async (
+      server: oauth.AuthorizationServer,
+      query: URLSearchParams,
+      attempt: Attempt,
+      auth: oauth.ClientAuth,
+    ) => {
       const parameters = oauth.validateAuthResponse(server, known(), query, attempt.state)
-      return oauth.authorizationCodeGrantRequest(server, known(), auth, parameters, redirectUri, attempt.verifier, http)
+      const rest = [parameters, redirectUri, attempt.verifier, http] as const
+      const response = await oauth.authorizationCodeGrantRequest(server, known(), auth, ...rest)
+      // The library reads it in place of the body, which alone says what is wrong (RFC 6749 section 5.2).
+      response.headers.delete('www-authenticate')
+      return response
     },
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { oidcProvider } from '../../../src/features/auth/oidc.ts'
+import { oauthErrorOf } from '../../../src/protocol/log.ts'
 import { send } from '../../../src/upstream/call.ts'
 import { clockAt } from '../../kit/clock.ts'
 import { type EvilOidc, startEvilOidc } from '../../kit/evil-oidc.ts'
@@ -120,6 +121,11 @@ describe('oidc-provider', () => {
       const again = await visit(house, begun)
       expect(await outcome(() => house.finish(again, other))).toBe('sign_in_failed')
     }
+  })
+
+  test('that knows another secret says so to the operator', async () => {
+    const { code, cause } = await problemOf(() => signInAt(provider({ ...fake, clientSecret: 'other' })))
+    expect([code, oauthErrorOf(cause)]).toEqual(['sign_in_failed', 'invalid_client'])
   })
 
   test('tells by UserInfo who came, where the ID token does not', async () => {
