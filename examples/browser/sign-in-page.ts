@@ -39,7 +39,7 @@ async function offer(): Promise<void> {
   for (const provider of await providersOf(origin)) {
     const button = Object.assign(document.createElement('button'), { type: 'button' })
     button.textContent = `Sign in with ${provider.name}`
-    button.addEventListener('click', () => void orComplain(() => leaveFor(provider, origin)))
+    button.addEventListener('click', () => void orComplain(() => leaveFor(provider)))
     ways.append(button)
   }
   if (!ways.hasChildNodes()) throw new Error(`Nobody signs in at ${origin}: its operator has set no provider.`)

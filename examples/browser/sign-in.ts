@@ -4,7 +4,7 @@ import { explained, refusal } from './failures.ts'
 export interface Provider {
   readonly id: string
   readonly name: string
-  /** Where signing in begins, below the gateway. */
+  /** Where signing in begins. */
   readonly url: string
 }
 
@@ -34,13 +34,13 @@ export async function providersOf(gateway: string): Promise<readonly Provider[]>
 }
 
 /** Leaves this page for the provider's, from where the browser comes back to `/auth/callback` of this origin. */
-export async function leaveFor({ url }: Provider, gateway: string): Promise<void> {
+export async function leaveFor({ url }: Provider): Promise<void> {
   const verifier = base64Url(crypto.getRandomValues(new Uint8Array(32)))
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))
   // Of this tab alone: without it nobody can do anything with the code that comes back.
   sessionStorage.setItem(VERIFIER, verifier)
   const query = { frontend_callback: location.origin, code_challenge: base64Url(new Uint8Array(digest)) }
-  location.assign(`${gateway}${url}?${new URLSearchParams(query)}`)
+  location.assign(`${url}?${new URLSearchParams(query)}`)
 }
 
 /** The session of a sign-in that comes back to this page; nothing where the page was opened otherwise. */
