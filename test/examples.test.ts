@@ -37,21 +37,28 @@ test('the example that seals prints the opened events', async () => {
   expect(text).toEndWith('data: [DONE]\n\n')
 })
 
-test('the page is served by one command, with its script and style and nothing from elsewhere', async () => {
-  const child = Bun.spawn([process.execPath, join('examples', 'browser.html'), '--port=0'], {
-    cwd: join(import.meta.dir, '..'),
-    stdout: 'pipe',
-  })
-  let printed = ''
-  for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
-    printed += part
-    if (/http:\S+\n/.test(printed)) break
-  }
-  const html = await (await fetch(/http:\S+/.exec(Bun.stripANSI(printed))?.[0] ?? '')).text()
-  child.kill()
-  await child.exited
-  expect(html).toContain('<h1>Sealed chat</h1>')
-  const sources = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, source]) => source)
-  expect(sources.length).toBeGreaterThan(1)
-  for (const source of sources) expect(source).toMatch(/^(?:\/_bun\/|data:)/)
-})
+test.each([
+  ['browser.html', '/', 'Sealed chat'],
+  // Whoever comes back from a provider comes to this path.
+  ['sign-in.html', '/auth/callback?code=any', 'Sign in'],
+])(
+  '%s is served by one command at %s, with its script and style and nothing from elsewhere',
+  async (page, path, title) => {
+    const child = Bun.spawn([process.execPath, join('examples', page), '--port=0'], {
+      cwd: join(import.meta.dir, '..'),
+      stdout: 'pipe',
+    })
+    let printed = ''
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      printed += part
+      if (/http:\S+\n/.test(printed)) break
+    }
+    const html = await (await fetch(new URL(path, /http:\S+/.exec(Bun.stripANSI(printed))?.[0]))).text()
+    child.kill()
+    await child.exited
+    expect(html).toContain(`<h1>${title}</h1>`)
+    const sources = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, source]) => source)
+    expect(sources.length).toBeGreaterThan(1)
+    for (const source of sources) expect(source).toMatch(/^(?:\/_bun\/|data:)/)
+  },
+)

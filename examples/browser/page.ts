@@ -1,13 +1,9 @@
 // A sealed streaming chat from a page on another origin than the gateway's.
 //   CORS_ALLOWED_ORIGINS=http://localhost:3000 bun run dev
 //   bun examples/browser.html
-import { type Message, Refusal, sealedChat } from './chat.ts'
-
-const element = <T extends HTMLElement>(id: string, type: new () => T): T => {
-  const found = document.getElementById(id)
-  if (!(found instanceof type)) throw new Error(`the page has no #${id}`)
-  return found
-}
+import { type Message, sealedChat } from './chat.ts'
+import { element } from './element.ts'
+import { Refusal } from './failures.ts'
 
 const form = element('form', HTMLFormElement)
 const gateway = element('gateway', HTMLInputElement)

@@ -22,6 +22,7 @@ export function judgeSignIn(config: Partial<Config>, reading: Reading): void {
   judgeAddresses(config, reading)
   judgeStandIns(config, reading)
   judgeRisks(config, reading)
+  judgeProxy(config, reading)
   judgeCors(config, reading)
 }
 
@@ -94,6 +95,13 @@ function judgeRisks({ SESSION_IN_REDIRECT, OIDC_TRUST_EMAIL }: Partial<Config>, 
       'OIDC_TRUST_EMAIL lets whoever runs OIDC_ISSUER sign in as any user, by an e-mail address: be sure of them',
     )
   }
+}
+
+function judgeProxy(config: Partial<Config>, { warnings }: Reading): void {
+  if (config.TRUSTED_PROXIES || !signInOptions(config)?.publicUrl.startsWith('https:')) return
+  warnings.push(
+    'PUBLIC_URL is https, so a proxy is in front, and without TRUSTED_PROXIES all who sign in share its limit: one can shut out the rest',
+  )
 }
 
 function judgeCors(config: Partial<Config>, { warnings }: Reading): void {

@@ -33,12 +33,8 @@ export function sessionRows({ db }: Store) {
       .where(and(eq(table.tokenHash, code), eq(table.codeHash, code), gt(table.expiresAt, at)))
       .returning({ id: table.id, isFirst: table.isFirst, authMethod: table.authMethod })
       .prepare(),
-    /** Ends the one that a code began. */
-    revoke: db
-      .delete(table)
-      .where(and(eq(table.codeHash, code), hasBegun))
-      .returning({ userId: table.userId })
-      .prepare(),
+    /** Ends the one that a code began, or that waited for it too long. */
+    revoke: db.delete(table).where(eq(table.codeHash, code)).returning({ userId: table.userId }).prepare(),
     /** Only what was looked at: of several that would renew it, one does. */
     renew: db
       .update(table)

@@ -3,6 +3,8 @@ import { Problem } from './problem.ts'
 // Without its port: an app on somebody's own machine takes whichever is free (RFC 8252 section 7.3).
 const LOOPBACK = /^https?:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?=$|:)/
 const DOOR = '/auth/callback'
+// It is kept while a sign-in is under way, which anybody may begin, and comes back in a header.
+const MOST_CHARACTERS = 2048
 
 /**
  * Tells which frontends a sign-in may end at: those of a list of origins, a loopback one on whatever port.
@@ -13,6 +15,7 @@ export function frontendCallbacks(origins: readonly string[]): (text: string) =>
   const exact = new Set(origins)
   const loopbacks = new Set(origins.flatMap(origin => LOOPBACK.exec(origin) ?? []))
   return text => {
+    if (text.length > MOST_CHARACTERS) throw invalid(`must be of at most ${MOST_CHARACTERS} characters`)
     const origin = originOf(text)
     const loopback = LOOPBACK.exec(origin)?.[0]
     if (loopback === undefined && !origin.startsWith('https:'))

@@ -43,13 +43,16 @@ declare const providerTag: unique symbol
 /** A sign-in provider's id, as the program or its operator chose it. */
 export type ProviderTag = string & { readonly [providerTag]: true }
 
-/** What an OAuth provider may say is wrong: RFC 6749 sections 4.1.2.1 and 5.2. */
+/** What an OAuth provider may say is wrong: RFC 6749 sections 4.1.2.1 and 5.2, and GitHub in words of its own. */
 const OAUTH_ERRORS = [
   'access_denied',
+  'bad_verification_code',
+  'incorrect_client_credentials',
   'invalid_client',
   'invalid_grant',
   'invalid_request',
   'invalid_scope',
+  'redirect_uri_mismatch',
   'server_error',
   'temporarily_unavailable',
   'unauthorized_client',

@@ -47,6 +47,7 @@ export const PARAMETERS = {
   FrontendCallback: inQuery(
     'frontend_callback',
     'The frontend where the sign-in ends: an absolute URL of an origin that the operator has listed, without a query or a fragment. The one that the operator has set.',
+    { type: 'string', maxLength: 2048 },
   ),
   CodeChallenge: inQuery(
     'code_challenge',

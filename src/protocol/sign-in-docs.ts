@@ -16,7 +16,7 @@ const sent = (description: string): Answer => ({ description, headers: headers([
 /** What is said of the list of providers. */
 export function providersDetail(): Detail {
   const provider = object({ id: text, name: text, url: text })
-  const example = { providers: [{ id: 'google', name: 'Google', url: '/v1/auth/google' }] }
+  const example = { providers: [{ id: 'google', name: 'Google', url: 'https://gate.example.com/v1/auth/google' }] }
   const schema = object({ providers: { type: 'array', items: provider } })
   return refuses([], {
     tags: ['accounts'],

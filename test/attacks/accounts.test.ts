@@ -79,9 +79,8 @@ describe.each(engines)('on $name', ({ fresh, run, kept }) => {
     })
 
     test('knows every route that is one', () => {
-      const routes = kit.routes.filter(
-        ({ path }) => /^\/v1\/(users|auth)\//.test(path) && !/(mock-login|providers)$/.test(path),
-      )
+      const own = /^\/v1\/(users|auth)\/(?!providers$|mock-login$)/
+      const routes = kit.routes.filter(({ path }) => own.test(path))
       const named = ACCOUNT.map(([method, route]) => `${method} /v1${route.replace(/[0-9a-f-]{36}/, ':id')}`)
       expect(routes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(named.sort())
     })

@@ -6,6 +6,7 @@ const places = {
   PUBLIC_URL: 'https://gate.example',
   FRONTEND_URL: 'https://app.example',
   CORS_ALLOWED_ORIGINS: 'https://app.example',
+  TRUSTED_PROXIES: '10.0.0.0/8',
 }
 const google = { GOOGLE_CLIENT_ID: 'g-id', GOOGLE_CLIENT_SECRET: marked }
 const github = { GITHUB_CLIENT_ID: 'h-id', GITHUB_CLIENT_SECRET: marked }
@@ -137,6 +138,14 @@ describe('what is risky', () => {
     expect(warned({ ...enough, ...oidc, OIDC_TRUST_EMAIL: 'true' })).toEqual([
       'OIDC_TRUST_EMAIL lets whoever runs OIDC_ISSUER sign in as any user, by an e-mail address: be sure of them',
     ])
+  })
+
+  test('is a proxy, which https is a sign of, whose word of who calls is not taken: all share a limit', () => {
+    const warning = [expect.stringContaining('without TRUSTED_PROXIES all who sign in share its limit')]
+    const alone = { ...enough, TRUSTED_PROXIES: '' }
+    expect(warned(alone)).toEqual(warning)
+    expect(warned({ ...alone, PUBLIC_URL: 'http://127.0.0.1:5381' })).toEqual([])
+    expect(warned({ ...needed, TRUSTED_PROXIES: '' })).toEqual([])
   })
 
   test('is a front end on another origin whose pages may not call', () => {

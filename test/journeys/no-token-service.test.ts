@@ -23,6 +23,7 @@ test('with a sign-in provider the program needs no token service: it is ready, t
     GOOGLE_CLIENT_SECRET: 'secret',
     PUBLIC_URL: 'https://gate.example',
     FRONTEND_URL: 'https://gate.example/app',
+    TRUSTED_PROXIES: '127.0.0.0/8',
     DATABASE_URL: 'sqlite::memory:',
     LOG_LEVEL: 'debug',
     PORT: '0',

@@ -1,7 +1,8 @@
 import { test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import example from '../../examples/browser.html'
+import chat from '../../examples/browser.html'
+import signIn from '../../examples/sign-in.html'
 
 const { CHROMIUM = '/usr/bin/chromium' } = process.env
 
@@ -38,15 +39,16 @@ export function sharedChromium() {
   }
 }
 
-/** Serves the example page on an origin of its own, as `bun examples/browser.html` does. */
-export function servedPage() {
+const PAGES = { chat, 'sign-in': signIn }
+
+/** Serves an example page on an origin of its own and at whatever path, as `bun examples/browser.html` does. */
+export function servedPage(name: keyof typeof PAGES = 'chat') {
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     reusePort: false,
     development: false,
-    routes: { '/': example },
-    fetch: () => new Response('Not found', { status: 404 }),
+    routes: { '/*': PAGES[name] },
   })
   return { origin: server.url.origin, stop: () => server.stop(true) }
 }

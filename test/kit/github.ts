@@ -68,7 +68,7 @@ export function startGithub({ account = ADA }: { account?: Account } = {}): Fake
   return fake
 }
 
-function authorize({ clientId, cancels }: FakeGithub, codes: Codes, asked: URLSearchParams): Response {
+function authorize({ base, clientId, cancels }: FakeGithub, codes: Codes, asked: URLSearchParams): Response {
   const redirectUri = asked.get('redirect_uri')
   if (asked.get('client_id') !== clientId || redirectUri === null) return new Response('Not Found', { status: 404 })
   const back = new URL(redirectUri)
@@ -81,6 +81,8 @@ function authorize({ clientId, cancels }: FakeGithub, codes: Codes, asked: URLSe
     back.searchParams.set('code', code)
   }
   back.searchParams.set('state', asked.get('state') ?? '')
+  // Since April 2026 (RFC 9207).
+  back.searchParams.set('iss', `${base}/login/oauth`)
   return new Response(null, { status: 302, headers: { location: back.href } })
 }
 

@@ -14,6 +14,8 @@ export interface FakeOidc {
   readonly accounts: Record<string, Record<string, unknown>>
   /** Whether the next person cancels. */
   cancels: boolean
+  /** Whether each question is a page with a button, for a browser; else it is answered as soon as it is asked. */
+  hasPages: boolean
   stop(): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function startOidc({ accounts = { ada: ADA }, inIdToken = true }: O
     person: 'ada',
     accounts,
     cancels: false,
+    hasPages: false,
     stop: async () => {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
@@ -81,9 +84,14 @@ async function configuration(fake: FakeOidc, inIdToken: boolean) {
   }
 }
 
-/** Answers each question of the provider at once: who it is, and yes. */
+const page = (prompt: string) =>
+  `<!doctype html><title>${prompt}</title><form method="post"><button>Yes</button></form>`
+
+/** Answers each question of the provider: who it is, and yes. */
 async function interact(provider: Provider, fake: FakeOidc, request: IncomingMessage, response: ServerResponse) {
   const { prompt, params } = await provider.interactionDetails(request, response)
+  if (fake.hasPages && request.method === 'GET')
+    return response.setHeader('content-type', 'text/html').end(page(prompt.name))
   const finish = (result: object) => provider.interactionFinished(request, response, result)
   if (fake.cancels) return finish({ error: 'access_denied', error_description: 'the person said no' })
   if (prompt.name === 'login') return finish({ login: { accountId: fake.person } })

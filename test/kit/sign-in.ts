@@ -36,7 +36,7 @@ export function standInProvider(id = 'google'): StandIn {
         isProven: !who.startsWith('unproven'),
         name: who,
         avatarUrl: null,
-        domain: null,
+        domain: id === 'google' ? 'example.com' : null,
       }
       return { provider: id, issuer: `https://${id}.example`, subject: who, ...person }
     },

@@ -1,3 +1,4 @@
+import { oidcProvider } from '../../src/features/auth/oidc.ts'
 import type { Attempt, Identity, Provider } from '../../src/features/auth/provider.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { send } from '../../src/upstream/call.ts'
@@ -30,4 +31,17 @@ export async function visit(provider: Provider, begun: Attempt): Promise<URLSear
 export async function signInAt(provider: Provider): Promise<Identity> {
   const begun = attempt()
   return provider.finish(await visit(provider, begun), begun)
+}
+
+/** How far an issuer's word for an address goes. */
+export type Emails = 'required' | 'trusted' | 'told'
+
+/** An issuer of the kit as a provider, `house`, of this gateway. */
+export function houseOf(
+  server: Client & { readonly issuer: string },
+  emails: Emails = 'trusted',
+  { hasDomains = false, now = Date.now } = {},
+): Provider {
+  const { issuer } = server
+  return oidcProvider({ ...registration(server, now), id: 'house', name: 'The House', issuer, emails, hasDomains })
 }

@@ -75,6 +75,13 @@ describe('a callback is refused', () => {
     expect(message).not.toContain('evil')
   })
 
+  test('that would fill the database and the header it comes back in', async () => {
+    const longest = `https://app.example/${'a'.repeat(2028)}`
+    expect(callbackOf(longest)).toBe(longest)
+    const { code, message } = await problemOf(() => callbackOf(`${longest}a`))
+    expect([code, message]).toEqual(['invalid_query', expect.stringContaining('2048')])
+  })
+
   test('whatever it is, where none is listed', async () => {
     expect(await outcome(() => frontendCallbacks([])('https://app.example'))).toBe('invalid_query')
   })

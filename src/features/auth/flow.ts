@@ -51,7 +51,7 @@ const EXCHANGE = { code: line(255), code_verifier: line(255) }
 
 /** Signing in by somebody else's word: there and back again by the browser, and then a session for its frontend. */
 export const flow = (deps: Deps) => {
-  const { limited, providers, sessions, ownBody, exchangeOf } = deps
+  const { limited, publicUrl, providers, sessions, ownBody, exchangeOf } = deps
   const underWay = states(deps)
   const parts = {
     ...deps,
@@ -77,7 +77,7 @@ export const flow = (deps: Deps) => {
     return exchange
   }
 
-  const listed = providers.map(({ id, name }) => ({ id, name, url: `/v1/auth/${id}` }))
+  const listed = providers.map(({ id, name }) => ({ id, name, url: `${publicUrl}/v1/auth/${id}` }))
   const plugin = new Elysia({ name: 'sign-in' })
     .use(limited)
     .get('/v1/auth/providers', () => Response.json({ providers: listed }), { ...GUARD, detail: providersDetail() })

@@ -4,7 +4,7 @@ import { emailUnverified, fitting, oauthClient, orRefused, type Registration } f
 import type { Provider } from './provider.ts'
 
 interface Options extends Registration {
-  /** In place of GitHub's two hosts, another that plays both. */
+  /** In place of GitHub's two hosts, another that plays both; no slash at its end. */
   readonly base: string | undefined
 }
 
@@ -12,8 +12,7 @@ const NAME = 'GitHub'
 
 /** Sign-in with GitHub, which speaks OAuth 2.0 without OpenID Connect: who somebody is, its API tells. */
 export function githubProvider(options: Options): Provider {
-  const { clientSecret } = options
-  const base = options.base?.replace(/\/+$/, '')
+  const { base, clientSecret } = options
   const issuer = `${base ?? 'https://github.com'}/login/oauth`
   const api = base ?? 'https://api.github.com'
   const client = oauthClient(options, new URL(issuer))
@@ -34,8 +33,7 @@ export function githubProvider(options: Options): Provider {
     finish: (query, attempt) =>
       orRefused(NAME, async () => {
         const response = await client.redeem(server, query, attempt, oauth.ClientSecretPost(clientSecret.reveal()))
-        // An error comes with status 200 and without a token, which is required here.
-        const tokens = await oauth.processAuthorizationCodeResponse(server, client.known(), response)
+        const tokens = await oauth.processAuthorizationCodeResponse(server, client.known(), await standard(response))
         const [user, emails] = await Promise.all([
           ask('/user', tokens.access_token),
           ask('/user/emails', tokens.access_token),
@@ -54,6 +52,13 @@ export function githubProvider(options: Options): Provider {
         }
       }),
   }
+}
+
+/** GitHub tells its errors with status 200: with that of RFC 6749 section 5.2 they are read, for the log, as what they are. */
+async function standard(response: Response): Promise<Response> {
+  if (response.status !== 200) return response
+  const said: unknown = await response.json()
+  return Response.json(said, { status: Object(said).error === undefined ? 200 : 400 })
 }
 
 /** The primary address if it is verified, else any that is. @throws Problem `email_unverified` */

@@ -6,7 +6,7 @@ import type { oauthClient, Registration } from './oauth.ts'
 
 interface Deps extends Pick<Registration, 'clientId' | 'now'> {
   readonly name: string
-  readonly url: URL
+  readonly issuer: string
   readonly client: ReturnType<typeof oauthClient>
 }
 
@@ -16,12 +16,15 @@ const SKEW_SECONDS = 30
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ')
 
 /** What an issuer publishes of itself, kept for an hour, and its ID tokens (OpenID Connect Core 1.0, section 3.1.3.7). */
-export function openIdIssuer({ name, url, client, clientId, now }: Deps) {
+export function openIdIssuer({ name, issuer, client, clientId, now }: Deps) {
+  const url = new URL(issuer)
   const published = kept({ load: () => orMalformed(name, discover), now, keptMs: HOUR })
   const keys = kept({ load: () => orMalformed(name, loadKeys), now, keptMs: HOUR })
 
   async function discover() {
     const server = await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, client.http))
+    // OpenID Connect Discovery 1.0 section 4.3: character by character; the library compares URLs. It names accounts.
+    if (server.issuer !== issuer) throw new TypeError('another issuer')
     const { authorization_endpoint, jwks_uri } = server
     return { server, authorize: client.endpoint(authorization_endpoint), keys: client.endpoint(jwks_uri) }
   }

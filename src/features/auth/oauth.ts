@@ -23,10 +23,12 @@ const BOUNDS = { withinMs: 5000, maxBytes: 1_048_576 }
 
 /** A client of one authorisation server: code flow with PKCE (RFC 6749, RFC 7636), by https; plain http is for loopback. */
 export function oauthClient({ clientId, redirectUri, send, now }: Registration, issuer: URL) {
-  const isPlain = issuer.protocol === 'http:' && !travelsInTheClear(issuer.href)
+  const isPlain = issuer.protocol === 'http:'
   const http = {
-    [oauth.customFetch]: (url: string, { method, headers, body }: Asked) =>
-      send({ ...BOUNDS, url, method, headers, body: body ?? undefined }),
+    [oauth.customFetch]: async (url: string, { method, headers, body }: Asked) => {
+      keptPrivate(url)
+      return send({ ...BOUNDS, url, method, headers, body: body ?? undefined })
+    },
     [oauth.allowInsecureRequests]: isPlain,
   }
   const known = (): oauth.Client => ({
@@ -42,6 +44,7 @@ export function oauthClient({ clientId, redirectUri, send, now }: Registration, 
     endpoint: (text: string | undefined): URL => {
       const url = new URL(text ?? '')
       oauth.checkProtocol(url, !isPlain)
+      keptPrivate(url.href)
       return url
     },
     /** @throws unless it comes with status 200 */
@@ -66,11 +69,25 @@ export function oauthClient({ clientId, redirectUri, send, now }: Registration, 
       return url
     },
     /** What the server gives for the code that a browser brought: state and issuer (RFC 9207) are looked at first. */
-    redeem: (server: oauth.AuthorizationServer, query: URLSearchParams, attempt: Attempt, auth: oauth.ClientAuth) => {
+    redeem: async (
+      server: oauth.AuthorizationServer,
+      query: URLSearchParams,
+      attempt: Attempt,
+      auth: oauth.ClientAuth,
+    ) => {
       const parameters = oauth.validateAuthResponse(server, known(), query, attempt.state)
-      return oauth.authorizationCodeGrantRequest(server, known(), auth, parameters, redirectUri, attempt.verifier, http)
+      const rest = [parameters, redirectUri, attempt.verifier, http] as const
+      const response = await oauth.authorizationCodeGrantRequest(server, known(), auth, ...rest)
+      // The library reads it in place of the body, which alone says what is wrong (RFC 6749 section 5.2).
+      response.headers.delete('www-authenticate')
+      return response
     },
   }
+}
+
+/** An issuer on loopback may name servers that are not: secrets, and people's codes, go to none of them in the clear. */
+function keptPrivate(url: string): void {
+  if (travelsInTheClear(url)) throw new TypeError('in the clear')
 }
 
 /** The end of a sign-in, its failures in words of ours: those of the provider are for nobody's eyes. */

@@ -21,9 +21,8 @@ interface Options extends Registration {
 /** Sign-in by OpenID Connect. */
 export function oidcProvider(options: Options): Provider {
   const { id, name, clientSecret } = options
-  const url = new URL(options.issuer)
-  const client = oauthClient(options, url)
-  const issuer = openIdIssuer({ ...options, url, client })
+  const client = oauthClient(options, new URL(options.issuer))
+  const issuer = openIdIssuer({ ...options, client })
   return {
     id,
     name,

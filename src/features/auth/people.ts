@@ -84,10 +84,10 @@ function prepare({ db }: Store) {
   // Whoever is being deleted meanwhile stays nameless, and their address free.
   const isThere = and(eq(users.id, user), isNull(users.deletedAt))
   return {
+    // Whoever is deleted has no account from the same moment on.
     find: db
       .select({ user: linkedAccounts.userId })
       .from(linkedAccounts)
-      .innerJoin(users, and(eq(users.id, linkedAccounts.userId), isNull(users.deletedAt)))
       .where(eq(linkedAccounts.accountHash, accountHash))
       .prepare(),
     // Of two that come first at the same time, one makes the user. Of one who was there nothing is changed, but the row is

@@ -6,7 +6,7 @@ import type { Provider } from './provider.ts'
 
 /** The settings of sign-in. */
 export interface ProviderSettings {
-  /** Where browsers reach this gateway. */
+  /** Where browsers reach this gateway, without a slash at its end. */
   readonly PUBLIC_URL?: string | undefined
   readonly GOOGLE_CLIENT_ID?: string | undefined
   readonly GOOGLE_CLIENT_SECRET?: Secret | undefined
@@ -46,6 +46,6 @@ const ROWS: readonly ((settings: ProviderSettings, shared: Shared) => Provider |
 export function providers(settings: ProviderSettings, deps: Pick<Shared, 'send' | 'now'>): readonly Provider[] {
   const { PUBLIC_URL } = settings
   if (PUBLIC_URL === undefined) return []
-  const shared = { ...deps, redirectUri: `${PUBLIC_URL.replace(/\/+$/, '')}/v1/auth/callback` }
+  const shared = { ...deps, redirectUri: `${PUBLIC_URL}/v1/auth/callback` }
   return ROWS.flatMap(row => row(settings, shared) ?? [])
 }

@@ -66,15 +66,16 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     })
 
     test.each([
-      ['linus', { email: 'linus@example.com', domain: null }],
-      ['unproven-linus', { email: null, domain: null }],
-    ])('keeps with the session of %s what was proven', async (who, proven) => {
+      ['linus', 'google', { email: 'linus@example.com', domain: 'example.com' }],
+      ['linus', 'github', { email: 'linus@example.com', domain: null }],
+      ['unproven-linus', 'github', { email: null, domain: null }],
+    ])('keeps with the session of %s by %s what was proven', async (who, id, proven) => {
       const somebody = visitor(kit)
-      const { session_id: row } = await sessionIn(await somebody.redeem(await somebody.code(who, {}, 'github')))
+      const { session_id: row } = await sessionIn(await somebody.redeem(await somebody.code(who, {}, id)))
       const [kept] = await run<string>(database, `SELECT auth_method, proof FROM sessions WHERE id = '${row}'`)
       const { fields: key } = deriveKeys({ root: Buffer.from(DATA_KEY, 'hex'), overrides: {} })
       const proof = fields(key).open({ table: 'sessions', column: 'proof', row }, kept?.['proof'] ?? '')
-      expect([kept?.['auth_method'], JSON.parse(proof)]).toEqual(['github', proven])
+      expect([kept?.['auth_method'], JSON.parse(proof)]).toEqual([id, proven])
     })
 
     test('may go on beside another in the same browser, whichever ends first', async () => {

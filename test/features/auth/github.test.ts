@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { githubProvider } from '../../../src/features/auth/github.ts'
 import type { Provider } from '../../../src/features/auth/provider.ts'
+import { oauthErrorOf } from '../../../src/protocol/log.ts'
 import { ADA, type FakeGithub, startGithub } from '../../kit/github.ts'
 import { outcome, problemOf } from '../../kit/problem.ts'
 import { attempt, REDIRECT_URI, registration, signInAt, visit } from '../../kit/sign-ins.ts'
@@ -101,13 +102,20 @@ describe('GitHub', () => {
     const begun = attempt()
     const query = await visit(github, begun)
     expect((await github.finish(query, begun)).subject).toBe('4711')
-    const { code, message } = await problemOf(() => github.finish(query, begun))
-    expect([code, message]).toEqual([
+    const { code, message, cause } = await problemOf(() => github.finish(query, begun))
+    expect([code, message, oauthErrorOf(cause)]).toEqual([
       'sign_in_failed',
       'Sign-in failed: GitHub did not confirm who you are. Sign in again.',
+      'bad_verification_code',
     ])
     const again = await visit(github, begun)
     expect(await outcome(() => github.finish(again, { ...begun, verifier: attempt().verifier }))).toBe('sign_in_failed')
+  })
+
+  test('that knows another secret says so to the operator', async () => {
+    const other = githubProvider({ ...registration({ ...fake, clientSecret: 'other' }), base: fake.base })
+    const { code, cause } = await problemOf(() => signInAt(other))
+    expect([code, oauthErrorOf(cause)]).toEqual(['sign_in_failed', 'incorrect_client_credentials'])
   })
 
   test('is not believed of another state', async () => {

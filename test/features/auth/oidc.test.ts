@@ -1,23 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { oidcProvider } from '../../../src/features/auth/oidc.ts'
-import { clockAt } from '../../kit/clock.ts'
+import { oauthErrorOf } from '../../../src/protocol/log.ts'
 import { type EvilOidc, startEvilOidc } from '../../kit/evil-oidc.ts'
-import { signer } from '../../kit/jwt.ts'
 import { type FakeOidc, startOidc } from '../../kit/oidc.ts'
 import { outcome, problemOf } from '../../kit/problem.ts'
-import { attempt, REDIRECT_URI, registration, signInAt, visit } from '../../kit/sign-ins.ts'
+import { attempt, type Emails, houseOf, REDIRECT_URI, signInAt, visit } from '../../kit/sign-ins.ts'
 import { stages } from '../../kit/stage.ts'
 
 const { also, clear } = stages()
 afterEach(clear)
 
-type Emails = 'required' | 'trusted' | 'told'
-type Server = Pick<FakeOidc, 'issuer' | 'clientId' | 'clientSecret'>
-
-const provider = (server: Server, emails: Emails = 'trusted', { hasDomains = false, now = Date.now } = {}) => {
-  const { issuer } = server
-  return oidcProvider({ ...registration(server, now), id: 'house', name: 'The House', issuer, emails, hasDomains })
-}
 const evil = async (options: Parameters<typeof startEvilOidc>[0] = {}) => also(await startEvilOidc(options))
 
 describe('oidc-provider', () => {
@@ -45,12 +36,12 @@ describe('oidc-provider', () => {
   afterAll(() => fake.stop())
   const as = (person: string, emails: Emails) => {
     fake.person = person
-    return signInAt(provider(fake, emails))
+    return signInAt(houseOf(fake, emails))
   }
 
   test('is asked for a code with a challenge, a nonce and the scopes of a profile', async () => {
     const begun = attempt()
-    const url = await provider(fake).start(begun)
+    const url = await houseOf(fake).start(begun)
     expect(url.href).toStartWith(`${fake.issuer}/auth?`)
     const digest = new Bun.CryptoHasher('sha256').update(begun.verifier).digest('base64url')
     expect(Object.fromEntries(url.searchParams)).toEqual({
@@ -79,7 +70,7 @@ describe('oidc-provider', () => {
   })
 
   test('names a domain only where it is trusted with that', async () => {
-    expect((await signInAt(provider(fake, 'required', { hasDomains: true }))).domain).toBe('a')
+    expect((await signInAt(houseOf(fake, 'required', { hasDomains: true }))).domain).toBe('a')
   })
 
   test.each([
@@ -104,13 +95,13 @@ describe('oidc-provider', () => {
 
   test('whoever cancels is told so, in none of its words', async () => {
     fake.cancels = true
-    const { code, message } = await problemOf(() => signInAt(provider(fake)))
+    const { code, message } = await problemOf(() => signInAt(houseOf(fake)))
     expect([code, message]).toEqual(['access_denied', expect.stringContaining('You cancelled at The House')])
     expect(message).not.toContain('the person said no')
   })
 
   test('gives nothing for a code twice, to another verifier, or to another nonce', async () => {
-    const [house, begun] = [provider(fake), attempt()]
+    const [house, begun] = [houseOf(fake), attempt()]
     const query = await visit(house, begun)
     expect((await house.finish(query, begun)).subject).toBe('ada')
     expect(await outcome(() => house.finish(query, begun))).toBe('sign_in_failed')
@@ -121,9 +112,14 @@ describe('oidc-provider', () => {
     }
   })
 
+  test('that knows another secret says so to the operator', async () => {
+    const { code, cause } = await problemOf(() => signInAt(houseOf({ ...fake, clientSecret: 'other' })))
+    expect([code, oauthErrorOf(cause)]).toEqual(['sign_in_failed', 'invalid_client'])
+  })
+
   test('tells by UserInfo who came, where the ID token does not', async () => {
     const other = also(await startOidc({ inIdToken: false }))
-    expect(await signInAt(provider(other, 'required'))).toMatchObject({ email: 'ada@example.com', isProven: true })
+    expect(await signInAt(houseOf(other, 'required'))).toMatchObject({ email: 'ada@example.com', isProven: true })
   })
 })
 
@@ -138,7 +134,7 @@ describe('an answer in the browser', () => {
   ])('%s is refused before anything is asked', async (_, callback) => {
     const server = await evil()
     server.callback = callback
-    const { code, message } = await problemOf(() => signInAt(provider(server)))
+    const { code, message } = await problemOf(() => signInAt(houseOf(server)))
     expect([code, message]).toEqual([
       'sign_in_failed',
       'Sign-in failed: The House did not confirm who you are. Sign in again.',
@@ -150,7 +146,7 @@ describe('an answer in the browser', () => {
     const server = await evil()
     server.metadata = { authorization_response_iss_parameter_supported: undefined }
     server.callback = { iss: undefined }
-    expect((await signInAt(provider(server))).subject).toBe('ada')
+    expect((await signInAt(houseOf(server))).subject).toBe('ada')
   })
 })
 
@@ -171,74 +167,8 @@ describe('the secret', () => {
       if (form.get('client_secret') === server.clientSecret) said = said ? 'both' : 'body'
       return new Response(null, { status: 400 })
     }
-    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+    expect(await outcome(() => signInAt(houseOf(server)))).toBe('sign_in_failed')
     expect(said).toBe(place)
-  })
-})
-
-describe('what an issuer publishes', () => {
-  test('is asked for once an hour, however many begin at once', async () => {
-    const clock = clockAt()
-    const server = await evil(clock)
-    const house = provider(server, 'trusted', clock)
-    const count = (path: string) => server.asked.filter(asked => asked === path).length
-    await Promise.all([signInAt(house), signInAt(house)])
-    await signInAt(house)
-    expect([count('/.well-known/openid-configuration'), count('/jwks')]).toEqual([1, 1])
-    clock.pass(3_600_000)
-    await signInAt(house)
-    expect([count('/.well-known/openid-configuration'), count('/jwks')]).toEqual([2, 2])
-  })
-
-  test('is asked for again after a failure', async () => {
-    const server = await evil()
-    const house = provider(server)
-    server.answers['/.well-known/openid-configuration'] = () => new Response('busy', { status: 503 })
-    expect(await outcome(() => house.start(attempt()))).toBe('upstream_malformed')
-    delete server.answers['/.well-known/openid-configuration']
-    expect((await signInAt(house)).subject).toBe('ada')
-  })
-
-  test('is asked for again for a key that is new', async () => {
-    const server = await evil()
-    const house = provider(server)
-    await signInAt(house)
-    const next = await signer('next')
-    server.keys = [next.jwk]
-    server.idToken = nonce => next.sign(server.claims(nonce), { typ: 'JWT' })
-    expect((await signInAt(house)).subject).toBe('ada')
-  })
-
-  test.each<[string, EvilOidc['metadata']]>([
-    ['another issuer', { issuer: 'https://elsewhere.example' }],
-    ['no place to sign in', { authorization_endpoint: undefined }],
-    ['a script to sign in by', { authorization_endpoint: 'javascript:alert(1)' }],
-    ['keys in a file', { jwks_uri: 'file:///etc/passwd' }],
-  ])('of %s cannot be used', async (_, metadata) => {
-    const server = await evil()
-    server.metadata = metadata
-    expect(await outcome(() => provider(server).start(attempt()))).toBe('upstream_malformed')
-  })
-
-  test('without keys cannot be used', async () => {
-    const server = await evil()
-    server.answers['/jwks'] = () => Response.json({ keys: 'none' })
-    expect(await outcome(() => signInAt(provider(server)))).toBe('upstream_malformed')
-  })
-
-  test('is unreachable, and so is the token endpoint, where nobody listens', async () => {
-    const gone = await startEvilOidc()
-    await gone.stop()
-    expect(await outcome(() => provider(gone).start(attempt()))).toBe('upstream_unreachable')
-    const server = await evil()
-    server.metadata = { token_endpoint: `${gone.issuer}/token` }
-    expect(await outcome(() => signInAt(provider(server)))).toBe('upstream_unreachable')
-  })
-
-  test('in the clear, from anywhere but this machine, is not asked for', async () => {
-    const issuer = 'http://issuer.example'
-    const away = provider({ issuer, clientId: 'c', clientSecret: 's' })
-    expect(await outcome(() => away.start(attempt()))).toBe('upstream_malformed')
   })
 })
 
@@ -248,20 +178,20 @@ describe('a person', () => {
     server.metadata = { userinfo_endpoint: `${server.issuer}/me` }
     server.idToken = nonce => server.sign(server.claims(nonce, { email: undefined }))
     server.answers['/me'] = () => Response.json({ sub: 'eve', email: 'ada@example.com', email_verified: true })
-    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+    expect(await outcome(() => signInAt(houseOf(server)))).toBe('sign_in_failed')
     server.answers['/me'] = () => Response.json({ sub: 'ada', email: 'ada@example.com', email_verified: true })
-    expect(await signInAt(provider(server))).toMatchObject({ email: 'ada@example.com', isProven: true })
+    expect(await signInAt(houseOf(server))).toMatchObject({ email: 'ada@example.com', isProven: true })
   })
 
   test.each(['true', 1, undefined])('whose address is verified by %p is not proven', async email_verified => {
     const server = await evil()
     server.idToken = nonce => server.sign(server.claims(nonce, { email_verified }))
-    expect((await signInAt(provider(server))).isProven).toBe(false)
+    expect((await signInAt(houseOf(server))).isProven).toBe(false)
   })
 
   test.each(['', 'x'.repeat(256), 'a\u0000b', 7, null])('of the subject %p is nobody', async sub => {
     const server = await evil()
     server.idToken = nonce => server.sign(server.claims(nonce, { sub }))
-    expect(await outcome(() => signInAt(provider(server)))).toBe('sign_in_failed')
+    expect(await outcome(() => signInAt(houseOf(server)))).toBe('sign_in_failed')
   })
 })

@@ -30,8 +30,8 @@ describe('the providers', () => {
   test('are listed, each with its beginning', async () => {
     expect(await (await fetch(`${kit.url}/v1/auth/providers`)).json()).toEqual({
       providers: [
-        { id: 'google', name: 'GOOGLE', url: '/v1/auth/google' },
-        { id: 'unreachable', name: 'UNREACHABLE', url: '/v1/auth/unreachable' },
+        { id: 'google', name: 'GOOGLE', url: `${kit.url}/v1/auth/google` },
+        { id: 'unreachable', name: 'UNREACHABLE', url: `${kit.url}/v1/auth/unreachable` },
       ],
     })
   })
