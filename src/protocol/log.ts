@@ -21,6 +21,8 @@ export type Event =
   | 'deletion_failed'
   | 'signed_in'
   | 'sign_in_failed'
+  | 'vpc_login'
+  | 'vpc_login_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

@@ -48,7 +48,14 @@ describe.each(engines)('on $name', ({ fresh }) => {
       [false, 'login'],
     ])('that made its user (%p) is entered once as a %s, in ids', async (isNew, kind) => {
       const { one, user, signIn, entries, clock, code } = await arrival({ isNew })
-      const entered = { owner: userOwnerOf(user), at: clock.now(), id: expect.any(String), kind, authMethod: 'google', about: null }
+      const entered = {
+        owner: userOwnerOf(user),
+        at: clock.now(),
+        id: expect.any(String),
+        kind,
+        authMethod: 'google',
+        about: null,
+      }
       await one.sessions.begin(signIn)
       expect(await entries()).toEqual([entered])
       await one.sessions.offer(signIn, code)
