@@ -40,13 +40,14 @@ import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
-import type { Call } from './upstream/call.ts'
+import { type Call, send as callOut } from './upstream/call.ts'
 import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { forwardOpen } from './upstream/forward-open.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
 import { kept } from './upstream/kept.ts'
+import { allModels } from './upstream/models.ts'
 import { ownBody } from './upstream/own-body.ts'
 import { replays } from './upstream/replays.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
@@ -199,8 +200,9 @@ function wayOut(parts: Parts, { check }: Belongings) {
     check(principal?.owner ?? '', await referencesIn(body))
   const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
+  const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
   return {
-    forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
+    forward: ways({ sealed: toEnclave?.forward, open: toOpen, models, plaintext }),
     open: toOpen,
     enclave: toEnclave,
   }
