@@ -12,7 +12,9 @@ interface Told {
 
 /** What dev mode tells a person at the terminal: what is behind the gateway, and lines to paste. */
 export function banner({ url, token, backends, isPlayed }: Told): string {
-  return `\n${isPlayed ? played(backends) : real(backends)}\n\n${tryIt(url, token, modelOf(backends, isPlayed))}\n`
+  const lines = token === undefined ? NO_TOKEN : tryIt(url, token, modelOf(backends, isPlayed))
+  const more = token === undefined || backends.OPENAI_BASE_URL === undefined ? '' : keepIt(url)
+  return `\n${isPlayed ? played(backends) : real(backends)}\n\n${lines}${more}\n`
 }
 
 function played({ TINFOIL_BASE_URL, OPENAI_BASE_URL }: Told['backends']): string {
@@ -34,12 +36,14 @@ function modelOf({ OPENAI_BASE_URL }: Told['backends'], isPlayed: boolean): stri
   return OPENAI_BASE_URL === undefined ? 'gpt-oss-120b' : 'openai/gpt-oss-120b'
 }
 
-function tryIt(url: string, token: string | undefined, model: string): string {
-  if (token === undefined) return 'Tokens come from JWKS_URL; without it, one for a day is printed here.'
-  const bearer = '-H "Authorization: Bearer $TOKEN"'
+const NO_TOKEN = 'Tokens come from JWKS_URL; without it, one for a day is printed here.'
+const BEARER = '-H "Authorization: Bearer $TOKEN"'
+const JSON_TYPE = "-H 'Content-Type: application/json'"
+
+function tryIt(url: string, token: string, model: string): string {
   const chat = (stream: boolean) => {
     const body = { model, stream, messages: [{ role: 'user', content: 'Hello' }] }
-    return `curl -sN -w '\\n' ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`
+    return `curl -sN -w '\\n' ${url}/v1/chat/completions ${BEARER} ${JSON_TYPE} -d '${JSON.stringify(body)}'`
   }
   return [
     'Paste this for a session of a user, who has settings and API keys:',
@@ -49,9 +53,20 @@ function tryIt(url: string, token: string | undefined, model: string): string {
     'Paste these: a token for a day; then models, chat, and chat as a stream.',
     '',
     `export TOKEN=${token}`,
-    `curl -s -w '\\n' ${url}/v1/models ${bearer}`,
+    `curl -s -w '\\n' ${url}/v1/models ${BEARER}`,
     chat(false),
     chat(true),
+    '',
+  ].join('\n')
+}
+
+function keepIt(url: string): string {
+  const at = `${url}/v1/conversations ${BEARER}`
+  return [
+    'Paste these, with that token: a conversation is begun, and yours are listed.',
+    '',
+    `curl -s -w '\\n' ${at} ${JSON_TYPE} -d '{"metadata":{"title":"Hello"}}'`,
+    `curl -s -w '\\n' ${at}`,
     '',
   ].join('\n')
 }
