@@ -10,11 +10,15 @@ import { slots } from './gate/slots.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
+import { fields } from './store/fields.ts'
+import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
-import { tinfoil } from './upstream/backends.ts'
+import type { Store } from './store/store.ts'
+import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
+import { vpc } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
 // The server closes a connection that is idle for so long; a forwarded request lifts it.
@@ -51,7 +55,7 @@ export class ListenFault extends Error {
 
 /**
  * Runs a gateway until a signal has ended it and its streams are drained.
- * @throws StoreFault, KeyFault or ListenFault when it cannot start.
+ * @throws StoreFault, KeyFault, LoginFault or ListenFault when it cannot start.
  */
 export async function serve(given: Config, { write, onSignal }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
@@ -80,6 +84,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keySet: signingKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
+    ...(await backends(config, { store, keys, log })),
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
@@ -114,8 +119,6 @@ function chosen(config: Config) {
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     tokenLimit: config.TOKEN_LIMIT_DAY,
-    sealed: tinfoil(config.TINFOIL_BASE_URL, config.TINFOIL_API_KEY ?? new Secret('')),
-    open: undefined,
     enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
     plaintext: config.ALLOW_PLAINTEXT,
     origins: config.CORS_ALLOWED_ORIGINS ?? [],
@@ -133,6 +136,30 @@ function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep'
       act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
     }, ms)
   return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
+}
+
+interface Kept {
+  store: Store
+  keys: Keys
+  log: Log
+}
+
+/** The backends that are configured, with the keys for them. */
+async function backends(config: Config, kept: Kept) {
+  const { TINFOIL_API_KEY: key, TINFOIL_BASE_URL, OPENAI_BASE_URL: baseUrl } = config
+  return {
+    sealed: key && tinfoil(TINFOIL_BASE_URL, key),
+    open: baseUrl === undefined ? undefined : openai(baseUrl, await credentials(baseUrl, config, kept)),
+  }
+}
+
+async function credentials(baseUrl: string, config: Config, { store, keys, log }: Kept) {
+  const { VPC_SHARED_SECRET: secret, VPC_CLIENT_ID: clientId, OPENAI_API_KEY = new Secret('') } = config
+  if (!secret) return fixed(OPENAI_API_KEY)
+  const at = { baseUrl, clientId, secret }
+  const given = vpc({ at, send, store, fields: fields(keys.fields), now: Date.now, log })
+  await given.begin()
+  return given
 }
 
 function listen({ HOST, PORT }: Config, fetch: (request: Request, server: Server) => Promise<Response>): Server {

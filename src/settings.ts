@@ -1,6 +1,7 @@
 import type { Kind } from './protocol/kinds.ts'
 import type { Secret } from './protocol/secret.ts'
 import { callers } from './settings/callers.ts'
+import { cloud } from './settings/cloud.ts'
 import { inference } from './settings/inference.ts'
 import { limits } from './settings/limits.ts'
 import { network } from './settings/network.ts'
@@ -10,7 +11,7 @@ import { signIn } from './settings/sign-in.ts'
 import { state } from './settings/state.ts'
 
 /** The one table of settings, its themes in the order in which an operator meets them. */
-export const settings = { ...callers, ...signIn, ...network, ...state, ...limits, ...inference, ...running }
+export const settings = { ...callers, ...signIn, ...network, ...state, ...limits, ...inference, ...cloud, ...running }
 
 /** The name of a setting, as the environment spells it. */
 export type Key = keyof typeof settings

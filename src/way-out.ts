@@ -15,6 +15,7 @@ import type { Reading } from './upstream/judged.ts'
 import { kept } from './upstream/kept.ts'
 import { maker } from './upstream/make.ts'
 import { makings } from './upstream/makings.ts'
+import { allModels } from './upstream/models.ts'
 import { onBehalf } from './upstream/on-behalf.ts'
 import { orphans } from './upstream/orphans.ts'
 import { reconcile } from './upstream/reconcile.ts'
@@ -37,8 +38,9 @@ export function wayOut(parts: Parts, { check }: Belongings) {
     check(principal?.owner ?? '', await referencesIn(body))
   const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
+  const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
   return {
-    forward: ways({ sealed: toEnclave?.forward, open: toOpen, plaintext }),
+    forward: ways({ sealed: toEnclave?.forward, open: toOpen, models, plaintext }),
     open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send: callOut }), backend: open.name },
     enclave: toEnclave,
     keeping: open && keepingAt({ ...shared, backend: open, judge }),

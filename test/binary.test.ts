@@ -44,7 +44,7 @@ describe('the executable, started in an empty directory', () => {
       .output()
       .split('\n')
       .filter(line => /^(export|curl) /.test(line))
-    expect(lines).toHaveLength(5)
+    expect(lines).toHaveLength(7)
     const shell = Bun.spawn(['sh', '-ec', lines.join('\n').replaceAll('curl -s', 'curl -sf')], { stdout: 'pipe' })
     const printed = await new Response(shell.stdout).text()
     expect(await shell.exited).toBe(0)
@@ -52,12 +52,13 @@ describe('the executable, started in an empty directory', () => {
     expect(printed).toContain('"id":"stand-in-small"')
     expect(printed).toContain('You said: Hello"')
     expect(printed).toContain('data: [DONE]')
+    expect(printed).toMatch(/\{"object":"list","data":\[\{"id":"conv_/)
     expect(readdirSync(cwd)).toEqual([])
   })
 
-  test('says plainly that the enclave is a stand-in', async () => {
+  test('says plainly that the enclave and the cloud are stand-ins', async () => {
     const gateway = await dev({ cwd: empty('plain') })
-    expect(gateway.output()).toContain('STAND-IN ENCLAVE')
+    expect(gateway.output()).toMatch(/STAND-IN ENCLAVE[\s\S]*STAND-IN CLOUD/)
   })
 
   test('reads no file that lies there', async () => {

@@ -50,6 +50,10 @@ describe('what is read', () => {
       ],
       TINFOIL_ATC_URL: 'https://atc.tinfoil.sh',
       ALLOW_PLAINTEXT: false,
+      OPENAI_BASE_URL: undefined,
+      OPENAI_API_KEY: undefined,
+      VPC_SHARED_SECRET: undefined,
+      VPC_CLIENT_ID: 'chat-api-client',
       CORS_ALLOWED_ORIGINS: undefined,
       TRUSTED_PROXIES: undefined,
       UPSTREAM_HEADER_SECONDS: 600,
@@ -147,6 +151,8 @@ describe('secrets', () => {
       'DATA_KEY',
       'DATA_KEY_PREVIOUS',
       'IDENTITY_HASH_KEY',
+      'OPENAI_API_KEY',
+      'VPC_SHARED_SECRET',
     ])
     for (const key of secrets) {
       const env = { [`${key}_FILE`]: '/hex' }
@@ -231,7 +237,7 @@ describe('what is judged', () => {
       [
         'The configuration has 9 faults (--help lists every setting):',
         '--prot is no flag of sealgate',
-        'TINFOIL_API_KEY is required (or TINFOIL_API_KEY_FILE; --dev-mode does without)',
+        'TINFOIL_API_KEY is required (or TINFOIL_API_KEY_FILE, OPENAI_BASE_URL; --dev-mode does without)',
         'JWKS_URL is required (or ISSUER, GOOGLE_CLIENT_ID, GITHUB_CLIENT_ID, OIDC_ISSUER; --dev-mode does without)',
         'AUDIENCES: "a," is not a list of non-empty entries between commas',
         'PORT: "80a" is not a whole number from 0 to 65535',

@@ -1,11 +1,13 @@
 import { baseUrl, quoted, travelsInTheClear } from '../protocol/kinds.ts'
 import type { Config } from '../settings.ts'
+import { judgeCloud } from './cloud-judges.ts'
 import { isGiven, type Reading } from './reading.ts'
 import { judgeSignIn } from './sign-in-judges.ts'
 
 /** Looks at settings together: notes the faults that none has alone, and what an operator should be warned of. */
 export function judge(config: Partial<Config>, reading: Reading): void {
   if (!reading.dev) judgeUpstream(config, reading)
+  judgeCloud(config, reading)
   judgeKeySet(config, reading)
   judgeDatabase(config, reading)
   judgeSessions(config, reading)
@@ -22,8 +24,11 @@ function judgeUpstream({ TINFOIL_BASE_URL: address }: Partial<Config>, { faults 
   }
 }
 
-function judgeDevMode({ TINFOIL_API_KEY, ALLOW_PLAINTEXT }: Partial<Config>, { warnings }: Reading): void {
-  if (TINFOIL_API_KEY && ALLOW_PLAINTEXT) {
+function judgeDevMode(
+  { TINFOIL_API_KEY, OPENAI_BASE_URL, ALLOW_PLAINTEXT }: Partial<Config>,
+  { warnings }: Reading,
+): void {
+  if (TINFOIL_API_KEY && !OPENAI_BASE_URL && ALLOW_PLAINTEXT) {
     warnings.push('Dev mode lets unsealed bodies go to the real enclave: set ALLOW_PLAINTEXT=false to refuse them')
   }
 }

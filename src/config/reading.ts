@@ -88,8 +88,7 @@ function readSecret(key: Key, setting: Setting, reading: Reading): unknown {
   }
   const given = file ? content(file, reading) : direct
   if (!given) return absent(key, setting, reading)
-  understand(setting, given)
-  return new Secret(given.text)
+  return new Secret(String(understand(setting, given)))
 }
 
 function content({ place, text: path }: Given, { readFile }: Reading): Given {

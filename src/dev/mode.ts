@@ -1,16 +1,11 @@
-import { Secret } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
-import { standInEnclave } from './enclave.ts'
+import { banner } from './banner.ts'
 import { devIssuer } from './issuer.ts'
-
-type Given = Pick<
-  Config,
-  'JWKS_URL' | 'ISSUER' | 'AUDIENCES' | 'TINFOIL_API_KEY' | 'TINFOIL_BASE_URL' | 'TINFOIL_ATC_URL'
->
+import { standIns } from './stand-ins.ts'
 
 /** What dev mode puts in the place of all that an operator would have to sign up for. */
 export interface DevMode {
-  readonly settings: Given
+  readonly settings: Partial<Config>
   /** What a person at the terminal should know, with lines to paste. */
   banner(url: string): Promise<string>
   stop(): Promise<void>
@@ -18,57 +13,21 @@ export interface DevMode {
 
 const NAME = 'sealgate-dev'
 
-/** Starts what was not given: an issuer of test tokens, and a stand-in enclave if there is no key for a real one. */
-export async function devMode(given: Given): Promise<DevMode> {
+/** Starts what was not given: an issuer of test tokens, and stand-ins for both backends if no real one is there. */
+export async function devMode(given: Config): Promise<DevMode> {
   const { ISSUER = NAME, AUDIENCES = [NAME] } = given
   const issuer = given.JWKS_URL === undefined ? await devIssuer() : undefined
-  const key = given.TINFOIL_API_KEY ?? new Secret(`tk_stand_in_${crypto.randomUUID()}`)
-  const enclave = given.TINFOIL_API_KEY === undefined ? await standInEnclave({ key: key.reveal() }) : undefined
+  // Both or none: beside a real backend a stand-in would get some of what is meant for it.
+  const played = given.TINFOIL_API_KEY || given.OPENAI_BASE_URL ? undefined : await standIns()
+  const backends = { ...given, ...played?.settings }
   return {
-    settings: {
-      JWKS_URL: given.JWKS_URL ?? issuer?.jwksUrl,
-      ISSUER,
-      AUDIENCES,
-      TINFOIL_API_KEY: key,
-      TINFOIL_BASE_URL: enclave?.url ?? given.TINFOIL_BASE_URL,
-      TINFOIL_ATC_URL: enclave?.url ?? given.TINFOIL_ATC_URL,
-    },
+    settings: { JWKS_URL: given.JWKS_URL ?? issuer?.jwksUrl, ISSUER, AUDIENCES, ...played?.settings },
     banner: async url => {
       const token = await issuer?.token({ issuer: ISSUER, audience: AUDIENCES[0] ?? NAME })
-      return `\n${behind(enclave?.url, given.TINFOIL_BASE_URL)}\n\n${tryIt(url, token, enclave ? 'stand-in-small' : 'gpt-oss-120b')}\n`
+      return banner({ url, token, backends, isPlayed: played !== undefined })
     },
     stop: async () => {
-      await Promise.all([issuer?.stop(), enclave?.stop()])
+      await Promise.all([issuer?.stop(), played?.stop()])
     },
   }
-}
-
-function behind(standIn: string | undefined, real: string): string {
-  if (standIn === undefined) return `DEV MODE. Behind it is ${real}, with your key.`
-  return [
-    `DEV MODE. Behind it is a STAND-IN ENCLAVE at ${standIn}: it opens and seals bodies for real,`,
-    'but no model answers and nothing is attested. Set TINFOIL_API_KEY to reach the real one.',
-  ].join('\n')
-}
-
-function tryIt(url: string, token: string | undefined, model: string): string {
-  if (token === undefined) return 'Tokens come from JWKS_URL; without it, one for a day is printed here.'
-  const bearer = '-H "Authorization: Bearer $TOKEN"'
-  const chat = (stream: boolean) => {
-    const body = { model, stream, messages: [{ role: 'user', content: 'Hello' }] }
-    return `curl -sN -w '\\n' ${url}/v1/chat/completions ${bearer} -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`
-  }
-  return [
-    'Paste this for a session of a user, who has settings and API keys:',
-    '',
-    `curl -s -w '\\n' ${url}/v1/auth/mock-login -d '{"email":"ada@example.com"}'`,
-    '',
-    'Paste these: a token for a day; then models, chat, and chat as a stream.',
-    '',
-    `export TOKEN=${token}`,
-    `curl -s -w '\\n' ${url}/v1/models ${bearer}`,
-    chat(false),
-    chat(true),
-    '',
-  ].join('\n')
 }

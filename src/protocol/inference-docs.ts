@@ -2,7 +2,7 @@ import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
-import { FORMS, type INFERENCE, type InferencePath, METERED } from './routes.ts'
+import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one. */
@@ -55,30 +55,33 @@ const SHOWN: Readonly<Record<InferencePath, Shown>> = {
 }
 
 const SEAL = 'Sealed by EHBP unless the operator allows plaintext; what stands here is what is sealed.'
-const UNREAD = 'The gateway does not read it: the enclave alone judges it.'
+const UNREAD = 'The gateway does not read it: who answers judges it.'
 const READ =
-  'Of an open one the gateway reads that it is a JSON object without a key twice, and adds `user_cache_secret` if it is not there.'
+  'Of an open one the gateway reads that it is a JSON object without a key twice; on its way to an enclave it gets `user_cache_secret` if it has none.'
+const NAMING =
+  "Where an open one goes to a backend that keeps things, it is a JSON object without a key twice, and may name what is the caller's own and nothing else."
 
 /** What is said of a forwarded route. */
 export function forwardedDetail({ method, path, what, ...route }: (typeof INFERENCE)[number]): Detail {
   const cached = 'cached' in route
   const posted = method === 'POST'
   const metered = METERED.has(path)
+  const form = FORMS.has(path)
   const shown: Shown = SHOWN[path]
   const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
-  const description = 'The answer of the enclave, byte for byte; sealed if the request was.'
-  const upstream = "Any other answer of the enclave: its own status and body; 502 where it refused the operator's key."
+  const description = path === MODELS ? TOLD : 'The answer of the backend, byte for byte; sealed if the request was.'
+  const upstream = "Any other answer of the backend: its own status and body; 502 where it refused the operator's key."
   const spends = metered ? (['token_limit_exceeded'] as const) : []
-  return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(cached ? OPEN : [])], {
+  return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(posted && !form ? OPEN : [])], {
     tags: ['inference'],
     summary: what,
     parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
     ...(shown.body && {
       requestBody: {
-        description: `${SEAL} ${cached ? READ : UNREAD}`,
+        description: `${SEAL} ${cached ? READ : UNREAD}${form ? '' : ` ${NAMING}`}`,
         required: true,
-        content: taken(shown.body, FORMS.has(path)),
+        content: taken(shown.body, form),
       },
     }),
     responses: {
@@ -92,13 +95,18 @@ const FORWARDED = [
   'enclave_not_allowed',
   'upstream_overloaded',
   'body_too_large',
+  'sealed_body_refused',
+  'upstream_credentials',
   'upstream_unreachable',
   'upstream_malformed',
   'upstream_timeout',
 ] as const
 const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
-const OPEN = ['malformed_json', 'body_too_large'] as const
+// Of a backend that keeps things; an open prompt for an enclave is read too.
+const OPEN = ['malformed_json', 'invalid_body', 'reference_not_supported', 'not_found'] as const
+const TOLD =
+  'The answer of the backend, byte for byte; of two backends one list of both, each model with `x_sealgate_backend`: `tinfoil` or `openai`.'
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const
 

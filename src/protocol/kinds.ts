@@ -154,6 +154,13 @@ export const clientText: Kind<string> = {
   read: text => (/^[\x20-\x7e]+$/.test(text) && text.trim() === text ? text : undefined),
 }
 
+/** A secret that two sides share, as a file of theirs holds it: any text of UTF-8 but blanks, those around it dropped. */
+export const sharedSecret: Kind<string> = {
+  expects: 'a text in UTF-8 that is not blank',
+  // What is no UTF-8 is read as U+FFFD: a signature by that would be wrong in silence.
+  read: text => (text.includes('\uFFFD') ? undefined : text.trim() || undefined),
+}
+
 /**
  * A wrong value as a fault may show it: escaped as JSON, at most 80 characters of it, and without the parts of a URL
  * that may hold a password (what stands before `@`, and what follows `?`, `#` or `=`); of a PostgreSQL URL, whose

@@ -24,6 +24,8 @@ export type Event =
   | 'prune_failed'
   | 'reconcile_failed'
   | 'making_lost'
+  | 'vpc_login'
+  | 'vpc_login_failed'
   | 'draining'
   | 'cut'
   | 'stopped'

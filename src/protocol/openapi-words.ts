@@ -86,7 +86,7 @@ export const HEADERS = {
   'X-RateLimit-Reset-Tokens': text('When the next day begins.', '3h12m7s'),
   'X-Should-Retry': text('`false` where another try will not help for now.', 'false'),
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
-  'X-Sealgate-Backend': text('Who answered.', 'tinfoil'),
+  'X-Sealgate-Backend': text('Who answered: `tinfoil`, `openai`, or of a list of models both.', 'tinfoil'),
   'X-Upstream-Request-Id': text("The enclave's own id of this request.", 'req-1'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
 }

@@ -44,6 +44,9 @@ export const METERED: ReadonlySet<string> = new Set(
   INFERENCE.flatMap(route => ('metered' in route ? [route.path] : [])),
 )
 
+/** The route of the models, which is asked of both. */
+export const MODELS: InferencePath = '/v1/models'
+
 /** A path that either backend answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']
 

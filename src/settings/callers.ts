@@ -7,9 +7,9 @@ export const callers = {
   TINFOIL_API_KEY: {
     kind: headerToken,
     secret: true,
-    requiredOr: ['TINFOIL_API_KEY_FILE'],
-    what: 'The key that pays for inference: it replaces the token of the caller on the way up.',
-    why: 'Every operator has their own.',
+    requiredOr: ['TINFOIL_API_KEY_FILE', 'OPENAI_BASE_URL'],
+    what: 'The key that pays for inference in enclaves: it replaces the token of the caller on the way up.',
+    why: 'Every operator has their own; those with OPENAI_BASE_URL may do without.',
   },
   JWKS_URL: {
     kind: url,

@@ -25,7 +25,7 @@ export const inference = {
     kind: boolean,
     default: 'false',
     dev: 'true',
-    what: 'Let bodies go to the enclave unsealed: whoever runs the gateway could read them.',
+    what: 'Let bodies go up unsealed, to OPENAI_BASE_URL where there is one: whoever runs the gateway could read them.',
     why: 'Operators whose clients cannot seal yet.',
   },
   UPSTREAM_HEADER_SECONDS: {

@@ -30,7 +30,7 @@ export const running = {
   DEV_MODE: {
     kind: boolean,
     default: 'false',
-    what: 'Try it with nothing to sign up for: keys that vanish, a printed token, and without TINFOIL_API_KEY a stand-in enclave.',
+    what: 'Try it with nothing to sign up for: keys that vanish, a printed token, and stand-ins if no real backend is given.',
     why: 'Developers; never where real users are.',
   },
 } as const satisfies Readonly<Record<string, Setting>>

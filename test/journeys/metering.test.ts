@@ -18,7 +18,7 @@ test('a clean stop loses no request, not even those that it cuts', async () => {
   const cwd = gateways.directory()
   const url = `sqlite:${join(cwd, 'x.db')}`
   const gateway = await gateways.start(cwd, { DRAIN_SECONDS: '0', CONCURRENT_LIMIT: '0' })
-  await (await gateway.models()).text()
+  await (await chat(gateway)).text()
   const streams = await Promise.all(Array.from({ length: 8 }, () => chat(gateway, 400)))
   const cut = streams.map(stream =>
     stream.text().then(
@@ -36,9 +36,9 @@ test('kill -9 loses no request that ended a second ago, and sums and rows stay e
   const cwd = gateways.directory()
   const url = `sqlite:${join(cwd, 'x.db')}`
   const gateway = await gateways.start(cwd)
-  await (await gateway.models()).text()
+  await (await chat(gateway)).text()
   await eventually(async () => (await booked(url, 'ledger'))[0] === 1, 'the row', 1000)
-  await (await gateway.models()).text()
+  await (await chat(gateway)).text()
   gateway.signal('SIGKILL')
   await gateway.exited
   expect((await booked(url, 'ledger'))[0]).toBeOneOf([1, 2])
@@ -56,8 +56,8 @@ test('two processes on one database see what the other booked', async () => {
     const answer = await fetch(`${url}/v1/usage`, { headers: { authorization } })
     return ((await answer.json()) as { total: { requests: number } }).total.requests
   }
-  await (await one.models()).text()
-  await (await other.models()).text()
+  await (await chat(one)).text()
+  await (await chat(other)).text()
   await eventually(async () => (await booked(url, 'ledger'))[0] === 2)
   expect([await requests(one), await requests(other)]).toEqual([2, 2])
   const left = await chat(other)

@@ -25,7 +25,7 @@ export function readFile(path: string): string {
 type Env = Record<string, string | undefined>
 
 /** Reads a configuration. */
-export const read = (env: Env, argv: string[] = []) => readConfig({ env, argv, readFile })
+export const read = (env: Env, argv: string[] = [], file = readFile) => readConfig({ env, argv, readFile: file })
 
 /** Reads a configuration in dev mode. */
 export const dev = (env: Env, argv: string[] = []) => read(env, ['--dev-mode', ...argv])

@@ -13,7 +13,7 @@ export interface Counting {
 }
 
 /** Starts an upstream on loopback; it answers 200 `{}` unless told otherwise. */
-export function countingUpstream(answer: () => Response = () => Response.json({})): Counting {
+export function countingUpstream(answer: () => Response | Promise<Response> = () => Response.json({})): Counting {
   const requests: Seen[] = []
   const server = Bun.serve({
     hostname: '127.0.0.1',

@@ -15,9 +15,10 @@ import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
-import { type Call, call as callOut } from '../../src/upstream/call.ts'
+import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
+import { vpc } from '../../src/upstream/vpc.ts'
 import { DATA_KEY } from './database.ts'
 
 export const ISSUER = 'https://issuer.example'
@@ -32,6 +33,8 @@ export interface KitOptions {
   isSealing?: boolean
   /** Origin of a backend shaped like OpenAI's, which takes CLOUD_KEY; none unless given. */
   cloud?: string
+  /** The secret by which the gateway logs in there, in place of CLOUD_KEY. */
+  vpcSecret?: string
   rpm?: number
   burst?: number
   /** Requests that a caller may have open; any number unless given. */
@@ -151,6 +154,9 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     fetch: (request, server) => fetch(request, server),
   })
   const url = server.url.origin
+  const at = { baseUrl: `${options.cloud}/v1`, clientId: 'kit', secret: new Secret(options.vpcSecret ?? '') }
+  const byLogin = () => vpc({ at, send: sendOut, store, fields: fields(keys.fields), now, log })
+  const credentials = options.vpcSecret === undefined ? fixed(new Secret(CLOUD_KEY)) : byLogin()
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
@@ -163,7 +169,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     slots: open,
     ledger: booked,
     sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
-    open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, fixed(new Secret(CLOUD_KEY))),
+    open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
     stallMs: allPatience.bodyMs,
     send: options.send ?? transport(allPatience),
   })

@@ -146,8 +146,8 @@ describe.each(engines)('on $name', engine => {
   describe('a rekey that is killed', () => {
     test('between its writes leaves what the old key opens, or what it finishes', async () => {
       const writes = Number(await run(await copy()))
-      // The beginning, two batches of each of five tables, one of the sessions with a proof, the end.
-      expect(writes).toBe(13)
+      // The beginning, two batches of each of six tables, one of the sessions with a proof, the end.
+      expect(writes).toBe(15)
       for (let killedAt = 0; killedAt < writes; killedAt += killStep) {
         const url = await copy()
         expect(await run(url, { killedAt })).toBe('killed')

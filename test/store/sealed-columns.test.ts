@@ -3,8 +3,9 @@ import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
 import { settings } from '../../src/features/users/settings.ts'
 import { fields } from '../../src/store/fields.ts'
-import { apiKeys, linkedAccounts, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
+import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
 import { lookupColumns, sealedColumns } from '../../src/store/sealed-columns.ts'
+import { keptKey } from '../../src/upstream/kept-key.ts'
 import { engines } from '../kit/engines.ts'
 import { identity } from '../kit/identity.ts'
 import { population } from '../kit/population.ts'
@@ -29,9 +30,13 @@ describe.each(engines)('on $name', ({ fresh }) => {
     )
     const set = settings(kept)
     await set.patch(user, { notification: true, system_prompt: 'x', web_search: undefined, appearance: undefined })
+    await keptKey('vpc', { store, fields: fields(keys.fields), now: clock.now }).replace(undefined, 'sk-1')
     const sealed: string[] = []
-    const persons = { users, user_settings: userSettings, api_keys: apiKeys, linked_accounts: linkedAccounts }
-    for (const [name, table] of Object.entries({ ...persons, sessions, sign_ins: signIns }))
+    const tables = {
+      ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions },
+      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns },
+    }
+    for (const [name, table] of Object.entries(tables))
       for (const row of await store.db.select().from(table))
         for (const [column, value] of Object.entries(row))
           if (String(value).startsWith('f1.'))
