@@ -28,13 +28,13 @@ import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import { readTarget } from './gate/target.ts'
 import { noTokens, tokens } from './gate/tokens.ts'
+import { wayOut } from './outward.ts'
 import type { Parts } from './parts.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import { fields } from './store/fields.ts'
 import { kept } from './upstream/kept.ts'
 import { ownBody } from './upstream/own-body.ts'
-import { wayOut } from './way-out.ts'
 
 const PUBLIC_RPM = 60
 const PUBLIC_BURST = 20

@@ -13,8 +13,8 @@ interface Deps {
 export interface Belongings {
   /** @throws Problem `not_found` unless all of them belong to the owner. */
   check(owner: string, references: readonly Reference[]): Promise<void>
-  /** The same of one that is being changed: it is then the last used. */
-  use(owner: string, reference: Reference): Promise<void>
+  /** The same of what a request works with: of conversations these are then the last used. */
+  use(owner: string, references: readonly Reference[]): Promise<void>
   /** Forgets one that is no longer there. */
   forget(owner: string, reference: Reference): Promise<void>
 }
@@ -27,9 +27,12 @@ export function belongings({ store, now }: Deps): Belongings {
       for (const { kind, id } of references)
         if ((await store.ask(() => find.execute({ owner, kind, id }))).length === 0) throw noSuchThing()
     },
-    use: async (owner, { kind, id }) => {
+    use: async (owner, references) => {
       const at = now()
-      if ((await store.ask(() => touch.execute({ owner, kind, id, at }))).length === 0) throw noSuchThing()
+      for (const { kind, id } of references) {
+        const look = kind === 'conversation' ? touch : find
+        if ((await store.ask(() => look.execute({ owner, kind, id, at }))).length === 0) throw noSuchThing()
+      }
     },
     forget: async (owner, { kind, id }) => {
       await store.ask(() => forget.execute({ owner, kind, id }))

@@ -20,7 +20,7 @@ interface Deps {
 }
 
 /** Milliseconds after which one is given up. */
-export const ERRAND_MS = 30_000
+const ERRAND_MS = 30_000
 const MOST_BYTES = 33_554_432
 
 /** Errands to one backend with our key; where that is refused and there is another one now, once more. */

@@ -63,7 +63,8 @@ function statusOf(path: string, signed: boolean, method: string): number {
   // The host is not a name of this machine.
   if (path === '/v1/auth/mock-login') return 404
   if (path.startsWith('/v1/') && !signed) return 401
-  // The upstream makes nothing that has an id.
+  // The upstream lists nothing, and makes nothing that has an id.
+  if (path === '/v1/models') return 502
   if (path === '/v1/conversations' && method === 'POST') return 502
   // Nobody owns anything.
   if (path.startsWith('/v1/conversations/') || path.startsWith('/v1/signature/')) return 404

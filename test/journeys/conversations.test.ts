@@ -15,10 +15,27 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const caller = await at.jwt(crypto.randomUUID())
     const apiKey = caller.headers.authorization.slice('Bearer '.length)
     const openai = new OpenAI({ baseURL: `${at.kit.url}/v1`, apiKey, maxRetries: 0 })
-    return { openai, id: await at.begun(caller) }
+    const list = async () => {
+      const { data } = await caller.told<{ data: { id: string }[] }>('GET', '/conversations')
+      return data.map(({ id }) => id)
+    }
+    return { openai, list, id: await at.begun(caller) }
   }
 
   const said = (content: string) => ({ type: 'message' as const, role: 'user' as const, content })
+
+  test('a front end begins conversations, lists them, and deletes one', async () => {
+    const { openai, list } = await talking()
+    const items = [said('Hello')]
+    const first = await openai.conversations.create({ metadata: { title: 'Tea' }, items })
+    const second = await openai.conversations.create()
+    expect((await openai.conversations.items.list(first.id)).data).toHaveLength(1)
+    expect((await list()).slice(0, 2)).toEqual([second.id, first.id])
+    expect(await openai.conversations.delete(second.id)).toMatchObject({ id: second.id, deleted: true })
+    expect(await list()).not.toContain(second.id)
+    const gone = await openai.conversations.retrieve(second.id).catch(error => error)
+    expect(gone).toBeInstanceOf(OpenAI.NotFoundError)
+  })
 
   test('a front end renames a conversation and reads it again', async () => {
     const { openai, id } = await talking()
@@ -43,10 +60,14 @@ describe.each(engines)('on $name', ({ fresh }) => {
   })
 
   test('a front end goes on with its conversation in a response', async () => {
-    const { openai, id } = await talking()
+    const { openai, list, id } = await talking()
+    const { id: later } = await openai.conversations.create()
+    expect(await list()).toEqual([later, id])
     const response = await openai.responses.create({ model: 'stand-in/small', input: 'Hello there', conversation: id })
     expect(response.output_text).toContain('Hello there')
     expect((await openai.conversations.items.list(id)).data.length).toBeGreaterThan(1)
+    // What was used last comes first.
+    expect(await list()).toEqual([id, later])
   })
 
   test('a front end that asks for somebody else’s is told that there is no such thing', async () => {

@@ -23,7 +23,7 @@ export interface Owning {
   session(): Promise<Caller>
   /** A caller with a JWT. */
   jwt(subject: string): Promise<Caller>
-  /** A conversation of the caller's; until conversations are made here, made by hand on both sides. Gives its id. */
+  /** A conversation of the caller's, made by hand on both sides, and last used when told. Gives its id. */
   begun(caller: Caller, usedAt?: number): Promise<string>
   /** Writes down that these are the caller's, whatever the cloud says. */
   owned(caller: Caller, ids: readonly string[], usedAt?: number): Promise<void>

@@ -53,7 +53,7 @@ export const conversations = (deps: Deps) => {
       if (isOne) {
         const conversation = { kind: 'conversation', id: paramOf(exchange, 'id') } as const
         // What is written into was used.
-        if (isRead) await belongings.use(ownerOf(exchange), conversation)
+        if (isRead) await belongings.use(ownerOf(exchange), [conversation])
         else await belongings.check(ownerOf(exchange), [conversation])
       }
       return open(request, exchange, { body: isRead ? 'json' : 'none', path })

@@ -27,7 +27,7 @@ const HPKE_KEYS_KEPT_MS = 5000
 const BUNDLE_KEPT_MS = 10_000
 
 /** What goes up, and what is asked there on everybody's behalf. */
-export function wayOut(parts: Parts, { check }: Belongings) {
+export function wayOut(parts: Parts, owned: Belongings) {
   const { version, now, keys, sealed, open, plaintext } = parts
   const shared = {
     ...parts,
@@ -35,7 +35,7 @@ export function wayOut(parts: Parts, { check }: Belongings) {
     handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
   }
   const judge = async (body: Uint8Array, { principal }: Exchange) =>
-    check(principal?.owner ?? '', await referencesIn(body))
+    owned.use(principal?.owner ?? '', await referencesIn(body))
   const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
   const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
