@@ -63,6 +63,7 @@ function tryIt(url: string, token: string, model: string): string {
 function keepIt(url: string): string {
   const at = `${url}/v1/conversations ${BEARER}`
   return [
+    '',
     'Paste these, with that token: a conversation is begun, and yours are listed.',
     '',
     `curl -s -w '\\n' ${at} ${JSON_TYPE} -d '{"metadata":{"title":"Hello"}}'`,

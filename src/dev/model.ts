@@ -66,7 +66,7 @@ export function* completionChunks(chat: Chat, { id, created }: Stamp): Generator
 
 /** All that is ever answered. */
 export function answer({ said }: Pick<Chat, 'said'>): string {
-  return `Stand-in enclave, no model behind it. You said: ${said}`
+  return `Stand-in backend, no model behind it. You said: ${said}`
 }
 
 /** How many tokens a chat and its whole answer have. */

@@ -87,7 +87,7 @@ export const HEADERS = {
   'X-Should-Retry': text('`false` where another try will not help for now.', 'false'),
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
   'X-Sealgate-Backend': text('Who answered: `tinfoil`, `openai`, or of a list of models both.', 'tinfoil'),
-  'X-Upstream-Request-Id': text("The enclave's own id of this request.", 'req-1'),
+  'X-Upstream-Request-Id': text("The backend's own id of this request.", 'req-1'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
 }
 

@@ -63,12 +63,12 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     info: {
       title: 'sealgate',
       version,
-      description: 'An authenticating gateway in front of private inference: bodies are sealed to the enclave, unread.',
+      description: 'An authenticating gateway in front of private inference: sealed bodies pass unread, and what is kept for a caller is the caller’s alone.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/', description: 'This gateway.' }],
     tags: [
-      { name: 'inference', description: 'What an enclave answers.' },
+      { name: 'inference', description: 'What a backend answers.' },
       { name: 'conversations', description: 'What is kept for a caller, at a backend that keeps things.' },
       { name: 'accounts', description: 'Who is signed in, and what is theirs.' },
       { name: 'usage', description: 'What a caller used.' },
@@ -88,7 +88,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
 function operation(method: string, path: string, detail: Detail): object {
   const { 'x-codes': codes = [], responses = {}, parameters = [], security = [], ...said } = detail
   const bodiless = method === 'HEAD'
-  // What an enclave says of our key becomes a 502: these two are ours alone.
+  // What a backend says of our key becomes a 502: these two are ours alone.
   const shared = (status: string) => 'default' in responses && status !== '401' && status !== '403'
   const answers = Object.entries(responses).map(([status, answer]) => [status, withHeaders(answer, status)])
   const refusals = Object.entries(Object.groupBy(new Set([...ANYWHERE, ...codes]), statusOf)).map(
@@ -105,18 +105,18 @@ function operation(method: string, path: string, detail: Detail): object {
 
 interface Refusal {
   bodiless: boolean
-  /** Whether the enclave may answer with this status too, in its own words. */
+  /** Whether the backend may answer with this status too, in its own words. */
   shared: boolean
 }
 
 function refusal(codes: readonly ProblemCode[], { bodiless, shared }: Refusal): Answer {
   const ours = `Refused: ${codes.map(code => `\`${code}\``).join(', ')}.`
-  const description = shared ? `${ours} Or the enclave's own answer.` : ours
+  const description = shared ? `${ours} Or the backend's own answer.` : ours
   if (bodiless) return { description }
   const [code = 'internal'] = codes
   const example = { error: { message: 'What is wrong, in words.', type: typeOf(code), param: null, code } }
   const schema = errorSchema(codes)
-  const either = shared ? { anyOf: [schema, { type: 'object', description: "The enclave's own." }] } : schema
+  const either = shared ? { anyOf: [schema, { type: 'object', description: "The backend's own." }] } : schema
   return { description, content: { 'application/json': { schema: either, example } } }
 }
 

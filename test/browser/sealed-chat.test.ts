@@ -131,7 +131,7 @@ withChromium('tokens show up one by one, while the enclave still thinks about th
   try {
     await ask(page, 'Slowly')
     await gate.one()
-    for (const text of ['Stand-in ', 'Stand-in enclave, ', 'Stand-in enclave, no ', 'Stand-in enclave, no model ']) {
+    for (const text of ['Stand-in ', 'Stand-in backend, ', 'Stand-in backend, no ', 'Stand-in backend, no model ']) {
       await page.waitForFunction(`document.querySelector('.assistant')?.textContent.endsWith(${JSON.stringify(text)})`)
       expect(await page.locator('#log').getAttribute('aria-busy')).toBe('true')
       await gate.one()

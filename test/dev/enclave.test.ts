@@ -6,7 +6,7 @@ import { rawRequest, requestBytes } from '../kit/raw.ts'
 import { eventually } from '../kit/stage.ts'
 
 const KEY = 'tk_test'
-const TEXT = 'Stand-in enclave, no model behind it. You said: Hello there'
+const TEXT = 'Stand-in backend, no model behind it. You said: Hello there'
 const chat = { model: 'any-name', messages: [{ role: 'user', content: 'Hello there' }] }
 const running: { stop(): Promise<void> }[] = []
 

@@ -14,6 +14,7 @@ test('with no backend given, both are stand-ins, and the lines to paste speak of
   const { settings, said } = await started({})
   for (const place of [settings.TINFOIL_BASE_URL, settings.OPENAI_BASE_URL]) expect(said).toContain(`${place}, which`)
   expect(said).toContain('"model":"stand-in/small"')
+  expect(said).toContain('\n\nPaste these, with that token')
   expect(said).toContain('curl -s -w \'\\n\' http://localhost:1/v1/conversations -H "Authorization: Bearer $TOKEN"\n')
 })
 

@@ -7,7 +7,7 @@ import { CLOUD_KEY } from './gateway.ts'
 export const CLOUD_MODEL = 'stand-in/small'
 
 /** What any of their models answers to `Hello there`. */
-export const CLOUD_TEXT = 'Stand-in enclave, no model behind it. You said: Hello there'
+export const CLOUD_TEXT = 'Stand-in backend, no model behind it. You said: Hello there'
 
 /** A stand-in cloud, and ways to ask it. */
 export interface CloudKit {
