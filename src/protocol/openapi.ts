@@ -63,7 +63,8 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     info: {
       title: 'sealgate',
       version,
-      description: 'An authenticating gateway in front of private inference: sealed bodies pass unread, and what is kept for a caller is the caller’s alone.',
+      description:
+        'An authenticating gateway in front of private inference: sealed bodies pass unread, and what is kept for a caller is the caller’s alone.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/', description: 'This gateway.' }],
