@@ -40,7 +40,8 @@ function openOnly(open: ForwardOpen, request: Request, exchange: Exchange): Prom
   if (request.headers.has(ENCLAVE_URL_HEADER))
     throw new Problem('enclave_not_allowed', 'X-Tinfoil-Enclave-Url names an enclave, and this gateway reaches none.')
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
-  const form = FORMS.has(exchange.route ?? '')
+  // Of a form nothing is read: one that says it is JSON may name what is another's.
+  const form = FORMS.has(exchange.route ?? '') && !/[/+]json\b/i.test(request.headers.get('content-type') ?? '')
   return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none' })
 }
 

@@ -98,3 +98,24 @@ describe.each([
     expect(backends).toEqual([...(isSealing ? ['tinfoil'] : []), ...(hasCloud ? ['openai'] : [])])
   })
 })
+
+describe('a form on its way to a cloud', () => {
+  let kit: Kit
+  beforeAll(async () => {
+    kit = await startGateway({ upstream: enclave.url, isSealing: false, cloud: new URL(cloud.cloud.url).origin })
+  })
+  afterAll(() => kit.stop())
+
+  test.each<[string, string, number]>([
+    ['application/json', 'not_found', 0],
+    ['Application/Vnd.Any+JSON; charset=utf-8', 'not_found', 0],
+    ['multipart/form-data; boundary=b', 'null', 1],
+  ])('that comes as %s is read where it is JSON', async (type, code, count) => {
+    const before = cloud.heard.length
+    const headers = { ...(await kit.bearer()), 'content-type': type }
+    const body = JSON.stringify({ file_id: 'file-of-another', conversation: 'conv_0f' })
+    const answer = await fetch(`${kit.url}/v1/audio/transcriptions`, { method: 'POST', headers, body })
+    const { error } = (await answer.json()) as { error: { code: string | null } }
+    expect([`${error.code}`, cloud.heard.length - before]).toEqual([code, count])
+  })
+})
