@@ -64,7 +64,8 @@ export function vpc({ at, send, store, fields, now, log }: Deps): Vpc {
     const isFirst = await kept.replace(seen, key).catch(unkept)
     // Of processes that logged in at once all take the same, so that what ends one ends all.
     const other = isFirst === false ? await stored() : undefined
-    return hold(other?.key ?? key)
+    // What was refused may stand there still, where the database could not be asked what does.
+    return hold(other?.key === undefined || `Bearer ${other.key}` === held ? key : other.key)
   }
 
   async function begin(): Promise<string> {
@@ -119,6 +120,9 @@ function wordsOf(error: unknown) {
 function whyOf(cause: unknown): string {
   if (cause instanceof LoginRefused)
     return `it answered with status ${cause.answered} and no key. Check VPC_SHARED_SECRET, VPC_CLIENT_ID, OPENAI_BASE_URL (with its /v1), and this machine's clock: 30 s off is too much.`
-  const isSlow = cause instanceof Problem && cause.code === 'upstream_timeout'
-  return `it ${isSlow ? 'does not answer in time' : 'cannot be reached, or speaks no HTTP'}. Check OPENAI_BASE_URL, and the way there.`
+  const code = cause instanceof Problem ? cause.code : undefined
+  if (code === 'upstream_malformed')
+    return 'it answers otherwise than a login is answered. Check OPENAI_BASE_URL (with its /v1).'
+  const how = code === 'upstream_timeout' ? 'does not answer in time' : 'cannot be reached, or speaks no HTTP'
+  return `it ${how}. Check OPENAI_BASE_URL, and the way there.`
 }

@@ -143,6 +143,17 @@ describe.each(engines)('on $name, a key that a login gives', ({ fresh, run, kept
     expect([await process().current(), logins()]).toEqual([key, 2])
   })
 
+  test('that is had anew is taken, though the one that was refused stands stored', async () => {
+    const { process, cloud, opens } = await setUp()
+    let asked = 0
+    // The second time it is asked, which key is stored cannot be told.
+    const ask: Store['ask'] = act => (++asked === 3 ? Promise.reject(new Error('away')) : opened.store.ask(act))
+    const { current, renewed } = process({ store: { ...opened.store, ask } })
+    const old = await current()
+    cloud.revoke()
+    expect([asked, await renewed(old), await opens(await current())]).toEqual([2, true, 200])
+  })
+
   test('is good where the database cannot be asked, but then for one process', async () => {
     const { process, opens, lines } = await setUp()
     const store: Store = { ...opened.store, ask: () => Promise.reject(new Error('marked')) }
@@ -195,6 +206,15 @@ describe('a login', () => {
     expect(lines).toEqual([expect.stringMatching(new RegExp(` error vpc_login_failed status=${status}\n$`))])
     expect(Bun.inspect(fault) + lines.join('')).not.toContain('marked')
     expect(Bun.inspect(fault) + lines.join('')).not.toContain(SECRET)
+  })
+
+  test('that is answered at endless length does not begin, and names the address', async () => {
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('marked'.repeat(20_000)) })
+    const { said } = failing(asked => send({ ...asked, url: server.url.href }))
+    expect((await said).message).toBe(
+      'Cannot log in at https://cloud.example/v1: it answers otherwise than a login is answered. Check OPENAI_BASE_URL (with its /v1).',
+    )
+    await server.stop(true)
   })
 
   test('that reaches nobody does not begin either', async () => {
