@@ -11,6 +11,8 @@ export function judgeCloud(config: Partial<Config>, reading: Reading): void {
     judgeKeys(reading)
     judgePlaintext(config, reading)
   } else judgeIdle(reading)
+  if (isGiven('VPC_CLIENT_ID', reading) && !isGiven('VPC_SHARED_SECRET', reading))
+    reading.warnings.push('Without VPC_SHARED_SECRET nothing comes of VPC_CLIENT_ID: give that too, or drop it')
 }
 
 function judgeAddress({ OPENAI_BASE_URL: address }: Partial<Config>, { dev, faults, warnings }: Reading): void {

@@ -67,6 +67,15 @@ describe('a VPC login', () => {
     const env = { ...callers, ...address, OPENAI_API_KEY: marked, VPC_SHARED_SECRET: marked }
     expect(read(env).warnings).toEqual(['VPC_SHARED_SECRET is given, so nothing comes of OPENAI_API_KEY: drop one'])
   })
+
+  test.each([
+    ['Tinfoil alone', needed],
+    ['a key', { ...callers, ...address, OPENAI_API_KEY: marked }],
+  ])('is none without its secret, and its client is warned of: with %s', (_, env) => {
+    expect(read({ ...env, VPC_CLIENT_ID: 'gate' }).warnings).toEqual([
+      'Without VPC_SHARED_SECRET nothing comes of VPC_CLIENT_ID: give that too, or drop it',
+    ])
+  })
 })
 
 test('without an address a secret is a fault, and a key is warned of', () => {
