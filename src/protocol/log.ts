@@ -1,4 +1,4 @@
-import type { Ending, Route } from './exchange.ts'
+import type { BackendName, Ending, Route } from './exchange.ts'
 import type { RequestId } from './ids.ts'
 import type { ProblemCode } from './problem.ts'
 
@@ -24,6 +24,7 @@ export type Event =
   | 'prune_failed'
   | 'reconcile_failed'
   | 'making_lost'
+  | 'models_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
   | 'draining'
@@ -73,6 +74,7 @@ export interface Fields {
   owner?: OwnerTag
   code?: ProblemCode
   provider?: ProviderTag
+  backend?: BackendName
   oauth_error?: OAuthError
   /** Whether a sign-in made its user. */
   is_new?: boolean

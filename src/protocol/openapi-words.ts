@@ -65,9 +65,9 @@ export const PARAMETERS = {
     type: 'string',
   }),
   ItemId: inPath('item', 'The id of one of its items.', { type: 'string' }),
-  Limit: inQuery('limit', 'How many at most: 1 to 1000. 20.'),
+  Limit: inQuery('limit', 'How many at most, 1 to 1000; 20 unless told.'),
   After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),
-  Order: inQuery('order', '`desc`: the last used first. `asc`: last. `desc`.'),
+  Order: inQuery('order', '`desc`, the last used first, or `asc`; `desc` unless told.'),
 } as const
 
 /** Answer headers. */

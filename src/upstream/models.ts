@@ -1,4 +1,5 @@
 import { downHeaders } from '../protocol/headers.ts'
+import { faultOf, type Log } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Backend } from './backends.ts'
 import type { Send } from './call.ts'
@@ -13,6 +14,7 @@ interface Deps {
   send: Send
   cooldown: Cooldown
   now: () => number
+  log: Log
 }
 
 /** The models of several backends in one list, and who is in it. */
@@ -29,7 +31,7 @@ const KEPT_MS = 5000
 const WITHIN_MS = 10_000
 
 /**
- * Answers with the models of all backends that tell theirs, each with the name of its backend.
+ * Answers with the models of all backends that tell theirs, each with the name of its backend; of the others the log tells.
  * @throws Problem as the first of them, where none does.
  */
 export function allModels(deps: Deps): Forward {
@@ -44,25 +46,34 @@ export function allModels(deps: Deps): Forward {
   }
 }
 
-function unionOf({ backends, send, cooldown }: Deps): () => Promise<Union> {
+function unionOf({ backends, send, cooldown, log }: Deps): () => Promise<Union> {
   const inTime: Send = sent => send({ ...sent, withinMs: WITHIN_MS })
   const sources = backends.map(backend => ({ backend, ask: errand({ backend, send: inTime }) }))
   return async () => {
     const asked = sources.map(async ({ backend: { name, base }, ask }) => {
-      cooldown.check(base.origin)
-      const answer = await ask({ method: 'GET', path: '/v1/models' })
-      cooldown.heed(base.origin, { statusCode: answer.status, headers: Object.fromEntries(answer.headers) })
-      return { name, entries: await entriesIn(answer) }
+      try {
+        cooldown.check(base.origin)
+        const answer = await ask({ method: 'GET', path: '/v1/models' })
+        cooldown.heed(base.origin, { statusCode: answer.status, headers: Object.fromEntries(answer.headers) })
+        return { name, entries: await entriesIn(answer) }
+      } catch (error) {
+        return { name, error }
+      }
     })
-    const told = await Promise.allSettled(asked)
-    const lists = told.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
-    const failed = told.find(each => each.status === 'rejected')
-    if (lists.length === 0) throw failed?.reason
+    const told = await Promise.all(asked)
+    const lists = told.flatMap(({ name, entries }) => (entries ? [{ name, entries }] : []))
+    const failed = told.filter(({ entries }) => !entries)
+    if (lists.length === 0) throw failed[0]?.error
+    for (const { name, error } of failed) log('warn', 'models_failed', { backend: name, ...wordsOf(error) })
     const data = lists.flatMap(({ name, entries }) => entries.map(entry => ({ ...entry, x_sealgate_backend: name })))
     // Read and written anew: a number beyond 2^53 in an entry would be rounded.
     const bytes = new TextEncoder().encode(JSON.stringify({ object: 'list', data }))
     return { bytes, backends: lists.map(({ name }) => name) }
   }
+}
+
+function wordsOf(error: unknown) {
+  return error instanceof Problem ? { code: error.code } : { fault: faultOf(error) }
 }
 
 /** @throws Problem `upstream_credentials` or `upstream_malformed` */

@@ -87,17 +87,22 @@ describe('the models of two backends', () => {
 })
 
 describe('where a backend does not tell its models', () => {
-  test.each<[string, () => Response]>([
-    ['it is out of order', () => new Response('marked', { status: 500 })],
-    ['it refuses our key', () => new Response('marked', { status: 401 })],
-    ['it tells something else', () => Response.json({ data: [SMALL, 'marked'] })],
-    ['it tells no list', () => Response.json(null)],
-    ['it tells no JSON', () => new Response('{"data":[')],
-  ])('for %s, the other does', async (_, reply) => {
-    const { ask } = await setUp(reply)
+  test.each<[string, () => Response, string]>([
+    ['it is out of order', () => new Response('marked', { status: 500 }), 'upstream_malformed'],
+    ['it refuses our key', () => new Response('marked', { status: 401 }), 'upstream_credentials'],
+    ['it tells something else', () => Response.json({ data: [SMALL, 'marked'] }), 'upstream_malformed'],
+    ['it tells no list', () => Response.json(null), 'upstream_malformed'],
+    ['it tells no JSON', () => new Response('{"data":['), 'upstream_malformed'],
+  ])('for %s, the other does, and the log says which did not', async (_, reply, code) => {
+    const { ask, kit } = await setUp(reply)
     const answer = await ask()
     expect([answer.status, answer.headers.get('x-sealgate-backend'), await answer.json()]).toEqual([
       ...[200, 'openai', { object: 'list', data: OURS }],
+    ])
+    await ask()
+    const lines = kit.lines.map(line => JSON.parse(line)).filter(({ event }) => event === 'models_failed')
+    expect(lines).toEqual([
+      { time: expect.any(String), level: 'warn', event: 'models_failed', backend: 'tinfoil', code },
     ])
   })
 
