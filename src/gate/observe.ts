@@ -49,7 +49,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
 
   function logAnswer(request: Request, exchange: Exchange, status: number): void {
     if (SILENT.has(exchange.route)) return
-    const { id, route, code, cause, principal } = exchange
+    const { id, route, backend, code, cause, principal } = exchange
     log(levelOf(status), 'request', {
       method: methodOf(request.method),
       route: route ?? 'none',
@@ -57,6 +57,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
       ms: round(now() - exchange.startedAt),
       request: id,
       ...(principal && { owner: ownerTagOf(principal.owner) }),
+      ...(backend && { backend }),
       ...(code && { code }),
       ...(cause !== undefined && { fault: faultOf(cause) }),
     })

@@ -96,6 +96,7 @@ describe('the log', () => {
       status: 200,
       ms,
       request: id,
+      backend: 'tinfoil',
       owner,
     })
     expect(stream).toEqual({
