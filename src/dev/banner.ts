@@ -27,7 +27,8 @@ function played({ TINFOIL_BASE_URL, OPENAI_BASE_URL }: Told['backends']): string
 
 function real({ TINFOIL_API_KEY, TINFOIL_BASE_URL, OPENAI_BASE_URL }: Told['backends']): string {
   const places = [TINFOIL_API_KEY && TINFOIL_BASE_URL, OPENAI_BASE_URL].filter(Boolean)
-  return `DEV MODE. Behind it is ${places.join(' and ')}, with your key.`
+  const [are, keys] = places.length === 1 ? ['is', 'key'] : ['are', 'keys']
+  return `DEV MODE. Behind it ${are} ${places.join(' and ')}, with your ${keys}.`
 }
 
 /** A model that answers open chats there. */

@@ -19,14 +19,19 @@ test('with no backend given, both are stand-ins, and the lines to paste speak of
 })
 
 test.each([
-  [{ TINFOIL_API_KEY: 'tk' }, 'https://inference.tinfoil.sh', '"model":"gpt-oss-120b"', false],
+  [{ TINFOIL_API_KEY: 'tk' }, 'is https://inference.tinfoil.sh, with your key', '"model":"gpt-oss-120b"', false],
   [
     { OPENAI_BASE_URL: 'https://cloud.example/v1', OPENAI_API_KEY: 'sk' },
-    ...(['https://cloud.example/v1', '"model":"openai/gpt-oss-120b"', true] as const),
+    ...(['is https://cloud.example/v1, with your key', '"model":"openai/gpt-oss-120b"', true] as const),
+  ],
+  [
+    { TINFOIL_API_KEY: 'tk', OPENAI_BASE_URL: 'https://cloud.example/v1', OPENAI_API_KEY: 'sk' },
+    'are https://inference.tinfoil.sh and https://cloud.example/v1, with your keys',
+    ...(['"model":"openai/gpt-oss-120b"', true] as const),
   ],
 ])('with a real one given no stand-in gets what is meant for it: %j', async (env, place, model, keeps) => {
   const { settings, said } = await started(env as Record<string, string>)
   expect(Object.keys(settings).filter(name => /TINFOIL|OPENAI/.test(name))).toEqual([])
-  expect(said).toContain(`DEV MODE. Behind it is ${place}, with your key.\n`)
+  expect(said).toContain(`DEV MODE. Behind it ${place}.\n`)
   expect([said.includes(model), said.includes('/v1/conversations')]).toEqual([true, keeps])
 })
