@@ -29,6 +29,8 @@ type Entry = Readonly<Record<string, unknown>>
 const KEPT_MS = 5000
 // Whoever takes longer is not in it.
 const WITHIN_MS = 10_000
+// Nor whoever tells more: it is read in one turn, 6 MB of small entries in 230 ms (measured).
+const MOST_BYTES = 4_194_304
 
 /**
  * Answers with the models of all backends that tell theirs, each with the name of its backend; of the others the log tells.
@@ -47,7 +49,7 @@ export function allModels(deps: Deps): Forward {
 }
 
 function unionOf({ backends, send, cooldown, log }: Deps): () => Promise<Union> {
-  const inTime: Send = sent => send({ ...sent, withinMs: WITHIN_MS })
+  const inTime: Send = sent => send({ ...sent, withinMs: WITHIN_MS, maxBytes: MOST_BYTES })
   const sources = backends.map(backend => ({ backend, ask: errand({ backend, send: inTime }) }))
   return async () => {
     const asked = sources.map(async ({ backend: { name, base }, ask }) => {

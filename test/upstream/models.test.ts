@@ -92,6 +92,7 @@ describe('where a backend does not tell its models', () => {
     ['it refuses our key', () => new Response('marked', { status: 401 }), 'upstream_credentials'],
     ['it tells something else', () => Response.json({ data: [SMALL, 'marked'] }), 'upstream_malformed'],
     ['it tells no list', () => Response.json(null), 'upstream_malformed'],
+    ['it tells 4 MiB and a byte', () => new Response('{"data":[]}'.padEnd(4_194_305)), 'upstream_malformed'],
     ['it tells no JSON', () => new Response('{"data":['), 'upstream_malformed'],
   ])('for %s, the other does, and the log says which did not', async (_, reply, code) => {
     const { ask, kit } = await setUp(reply)
