@@ -49,28 +49,26 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
 
   function logAnswer(request: Request, exchange: Exchange, status: number): void {
     if (SILENT.has(exchange.route)) return
-    const { id, route, backend, code, cause, principal } = exchange
+    const { route, backend, code, cause } = exchange
     log(levelOf(status), 'request', {
       method: methodOf(request.method),
       route: route ?? 'none',
       status,
       ms: round(now() - exchange.startedAt),
-      request: id,
-      ...(principal && { owner: ownerTagOf(principal.owner) }),
+      ...whose(exchange),
       ...(backend && { backend }),
       ...(code && { code }),
       ...(cause !== undefined && { fault: faultOf(cause) }),
     })
   }
 
-  function streamFields({ id, principal, startedAt }: Exchange, { ending, bytes, firstByteAt }: End) {
+  function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End) {
     return {
       ending,
       bytes,
-      ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - startedAt) }),
-      ms: round(now() - startedAt),
-      request: id,
-      ...(principal && { owner: ownerTagOf(principal.owner) }),
+      ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - exchange.startedAt) }),
+      ms: round(now() - exchange.startedAt),
+      ...whose(exchange),
     }
   }
 
@@ -98,6 +96,10 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
         return response
       },
   }
+}
+
+function whose({ id, principal }: Exchange) {
+  return { request: id, ...(principal && { owner: ownerTagOf(principal.owner) }) }
 }
 
 /** How an exchange without a streamed answer ended. */

@@ -65,8 +65,8 @@ function unionOf({ backends, send, cooldown, log }: Deps): () => Promise<Union> 
     const told = await Promise.all(asked)
     const lists = told.flatMap(({ name, entries }) => (entries ? [{ name, entries }] : []))
     const failed = told.filter(({ entries }) => !entries)
-    if (lists.length === 0) throw failed[0]?.error
     for (const { name, error } of failed) log('warn', 'models_failed', { backend: name, ...wordsOf(error) })
+    if (lists.length === 0) throw failed[0]?.error
     const data = lists.flatMap(({ name, entries }) => entries.map(entry => ({ ...entry, x_sealgate_backend: name })))
     // Read and written anew: a number beyond 2^53 in an entry would be rounded.
     const bytes = new TextEncoder().encode(JSON.stringify({ object: 'list', data }))

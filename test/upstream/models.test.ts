@@ -119,10 +119,12 @@ describe('where a backend does not tell its models', () => {
 
   test('and the other neither, it is what the first says, and not kept', async () => {
     let status = 403
-    const { ask, cloud } = await setUp(() => (status === 200 ? told() : new Response('marked', { status })))
+    const { ask, cloud, kit } = await setUp(() => (status === 200 ? told() : new Response('marked', { status })))
     cloud.next({ on: 'GET models', status: 500 })
     const refused = await ask()
     expect([refused.status, await refused.json()]).toMatchObject([502, { error: { code: 'upstream_credentials' } }])
+    const failed = kit.lines.flatMap(line => /"models_failed","backend":"(\w+)"/.exec(line)?.[1] ?? [])
+    expect(failed).toEqual(['tinfoil', 'openai'])
     cloud.next({ on: 'GET models', status: 500 })
     status = 500
     expect(await (await ask()).json()).toMatchObject({
