@@ -40,10 +40,12 @@ function openOnly(open: ForwardOpen, request: Request, exchange: Exchange): Prom
   if (request.headers.has(ENCLAVE_URL_HEADER))
     throw new Problem('enclave_not_allowed', 'X-Tinfoil-Enclave-Url names an enclave, and this gateway reaches none.')
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
-  // Of a form nothing is read: one that says it is JSON may name what is another's.
-  const form = FORMS.has(exchange.route ?? '') && !/[/+]json\b/i.test(request.headers.get('content-type') ?? '')
+  // Of a form nothing is read: whatever does not say that it is one may name what is another's.
+  const form = FORMS.has(exchange.route ?? '') && isForm(request.headers.get('content-type') ?? '')
   return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none' })
 }
+
+const isForm = (type: string) => /^multipart\/form-data\s*(;|$)/i.test(type)
 
 /**
  * Holds a request to a backend that reads bodies to an open one.

@@ -109,8 +109,11 @@ describe('a form on its way to a cloud', () => {
   test.each<[string, string, number]>([
     ['application/json', 'not_found', 0],
     ['Application/Vnd.Any+JSON; charset=utf-8', 'not_found', 0],
+    ['text/plain', 'not_found', 0],
+    ['multipart/form-data-not', 'not_found', 0],
+    ['application/x-www-form-urlencoded', 'not_found', 0],
     ['multipart/form-data; boundary=b', 'null', 1],
-  ])('that comes as %s is read where it is JSON', async (type, code, count) => {
+  ])('that comes as %s is read unless it says that it is one', async (type, code, count) => {
     const before = cloud.heard.length
     const headers = { ...(await kit.bearer()), 'content-type': type }
     const body = JSON.stringify({ file_id: 'file-of-another', conversation: 'conv_0f' })
