@@ -119,6 +119,21 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect((await at.books()).orphans).toEqual([])
   })
 
+  test.each([429, 401])('a backend that answers %d to all is asked no more than four times a round', async status => {
+    await abandon(9)
+    at.cloud.next({ on: GONE, times: 9, status })
+    const [deleted, said] = [times(GONE), at.kit.lines.length]
+    await at.kit.reconcile()
+    expect(times(GONE) - deleted).toBe(4)
+    expect(at.kit.lines.slice(said).filter(line => line.includes('reconcile_failed'))).toHaveLength(4)
+    await at.kit.reconcile()
+    expect(times(GONE) - deleted).toBe(8)
+    await at.kit.reconcile()
+    at.clock.pass(30_000)
+    await at.kit.reconcile()
+    expect((await at.books()).orphans).toEqual([])
+  })
+
   test('where the backend makes a thing each time it is asked, the empty one goes, and the lost one cannot be known', async () => {
     const forgetful = await start(await fresh(), { stand: { isForgetful: true } })
     forgetful.cloud.next({ on: ON, cut: 'after' })
