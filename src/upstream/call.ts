@@ -58,6 +58,13 @@ export const send: Send = async ({ url, method = 'GET', headers, body, withinMs,
   }
 }
 
+/** Whether a call ended before anything of it was sent. */
+export function isUnsent(error: unknown): boolean {
+  return error instanceof Problem && UNSENT.has(Object(error.cause).code)
+}
+
+const UNSENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH'])
+
 /** The body of an answer with status 200. @throws Problem as `send` does, and `upstream_malformed` for any other status. */
 export const call: Call = async ({ accept, ...asked }) => {
   const response = await send({ ...asked, headers: { accept } })

@@ -1,6 +1,6 @@
 import type { Exchange } from '../protocol/exchange.ts'
-import { Problem } from '../protocol/problem.ts'
 import type { Backend } from './backends.ts'
+import { isUnsent } from './call.ts'
 import type { Cooldown } from './cooldown.ts'
 import type { Asked, Errand } from './errand.ts'
 
@@ -38,7 +38,7 @@ export function onBehalf({ backend, cooldown, ask }: Deps): OnBehalf {
         cooldown.heed(origin, { statusCode: answer.status, headers: Object.fromEntries(answer.headers) })
         return answer
       } catch (error) {
-        exchange.reached = !(error instanceof Problem && error.code === 'upstream_unreachable')
+        exchange.reached = !isUnsent(error)
         throw error
       }
     },
