@@ -51,7 +51,7 @@ export function maker(deps: Deps): Make {
     const making = await makings.begin({ ...what, idempotencyKey })
     const asking = onBehalf.ask(exchange, {
       method: 'POST',
-      path: pathOfMaking(making),
+      path: pathOfMaking(making) + exchange.target.query,
       headers: { 'idempotency-key': idempotencyKey },
       ...(body.length > 0 && { body: new Uint8Array(body) }),
     })

@@ -27,11 +27,10 @@ export function onBehalf({ backend, cooldown, ask }: Deps): OnBehalf {
       exchange.backend = backend.name
       cooldown.check(origin)
     },
-    ask: async (exchange, { path, headers, ...asked }) => {
+    ask: async (exchange, { headers, ...asked }) => {
       try {
         const answer = await ask({
           ...asked,
-          path: path + exchange.target.query,
           headers: { ...headers, 'x-request-id': exchange.id },
         })
         exchange.reached = true
