@@ -53,7 +53,7 @@ export function maker(deps: Deps): Make {
       method: 'POST',
       path: pathOfMaking(making) + exchange.target.query,
       headers: { 'idempotency-key': idempotencyKey },
-      ...(body.length > 0 && { body: new Uint8Array(body) }),
+      ...(body.length > 0 && { body }),
     })
     const answer = await asking.catch(async error => {
       // Else each request of an outage would be asked again after it.
