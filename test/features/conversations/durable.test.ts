@@ -131,9 +131,10 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
 
   describe('a conversation that is deleted', () => {
     test('is gone at both, and the answer is the backend’s', async () => {
-      const { ask, begin, cloud, books } = at
+      const { ask, begin, cloud, books, heard } = at
       const id = await begin('dee')
-      const answer = await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')
+      const answer = await ask(`DELETE /v1/conversations/${id}?x=%41`, {}, 'dee')
+      expect(heard.at(-1)?.query).toBe('x=%41')
       expect(await answer.json()).toEqual({ id, object: 'conversation.deleted', deleted: true })
       expect(answer.headers.get('x-upstream-request-id')).toStartWith('req_')
       expect(cloud.ids('conversations')).not.toContain(id)
