@@ -52,7 +52,7 @@ function retryAfterMs(value: string, now: number): number {
 }
 
 function overloaded(seconds: number): Problem {
-  return new Problem('upstream_overloaded', `The enclave is overloaded: try again in ${seconds} s.`, {
+  return new Problem('upstream_overloaded', `The upstream is overloaded: try again in ${seconds} s.`, {
     headers: { 'retry-after': String(seconds) },
   })
 }
