@@ -65,6 +65,15 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect(await wrongIn(url, at.cloud)).toEqual({})
   })
 
+  test('what is nobody’s is found among however much that is somebody’s', async () => {
+    const rows = Array.from({ length: 250 }, (_, n) => `('conversation', 'conv_own${n}', 'u_own', 0, 0)`)
+    await run(url, `INSERT INTO belongings (kind, id, owner, created_at, used_at) VALUES ${rows.join()}`)
+    await abandon(1)
+    await at.kit.reconcile()
+    await run(url, `DELETE FROM belongings WHERE owner = 'u_own'`)
+    expect(await wrongIn(url, at.cloud)).toEqual({})
+  })
+
   test('a copy whose source is gone is not asked for again and again', async () => {
     const id = await at.begin()
     at.cloud.next({ on: CLONE, cut: 'before' })
