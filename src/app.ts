@@ -78,10 +78,12 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
 
-  if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
-  if (out.open) rooms.use(conversations({ ...gates, ...out.open, belongings: owned, store, log: parts.log }))
-  if (out.keeping) rooms.use(durable({ ...gates, ...out.keeping, belongings: owned }))
+  if (out.keeping) {
+    const kept = { ...gates, ...out.keeping, belongings: owned }
+    rooms.use(signature({ ...gates, ledger, forward: kept.open }))
+    rooms.use(conversations({ ...kept, store, log: parts.log })).use(durable(kept))
+  }
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 

@@ -41,9 +41,8 @@ export function wayOut(parts: Parts, owned: Belongings) {
   const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
   return {
     forward: ways({ sealed: toEnclave?.forward, open: toOpen, models, plaintext }),
-    open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send: callOut }), backend: open.name },
     enclave: toEnclave,
-    keeping: open && keepingAt({ ...shared, backend: open, judge }),
+    keeping: open && toOpen && { ...keepingAt({ ...shared, backend: open, judge }), open: toOpen },
   }
 }
 

@@ -49,6 +49,7 @@ const UPSTREAM = [
   'upstream_malformed',
   'upstream_credentials',
   'upstream_timeout',
+  'upstream_overloaded',
 ] as const
 const BODY = ['malformed_json', 'body_too_large', 'request_stalled'] as const
 const ANSWERED = headers([...LIMIT_HEADERS, 'X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
@@ -61,7 +62,7 @@ const OTHER = {
 export function conversationDetail({ path, what, ...route }: ConversationRoute): Detail {
   const { takes, gives } = route
   const params = [...path.matchAll(/:(id|item)\b/g)].map(([, name]) => (name === 'id' ? 'ConversationId' : 'ItemId'))
-  const codes = [...UPSTREAM, 'upstream_overloaded', ...(takes ? BODY : [])] as const
+  const codes = [...UPSTREAM, ...(takes ? BODY : [])] as const
   return refuses(params.length > 0 ? [...codes, 'not_found'] : codes, {
     tags: ['conversations'],
     summary: what,

@@ -39,17 +39,22 @@ const SMALL = /^[a-z0-9_]*$/
 
 /**
  * What a member's name says of its value. A name that is not known, but ends as ids do, is of what nobody can own;
- * `undefined` where decoders that ignore case would take it for another one, and others would not.
+ * `undefined` where decoders that ignore case, or take `fileId` for `file_id`, would read it as another one, and others
+ * would not.
  */
 export function meaningOf(name: string): Meaning | undefined {
   const known = MEANINGS.get(name)
   if (known) return known
   // As Go folds it: `ſ` is an s, the Kelvin sign a k.
   const folded = SMALL.test(name) ? name : name.toUpperCase().toLowerCase()
-  if (folded !== name && (folded === 'type' || meaningOf(folded) !== 'text')) return undefined
+  if (folded !== name && (folded === 'type' || meaningOf(folded) !== 'text' || ID.exec(snaked(name))?.[1]))
+    return undefined
   const id = ID.exec(name)
   return id ? ((id[1] as Kind | undefined) ?? 'unowned') : 'text'
 }
+
+// As protobuf's JSON has it, which takes both.
+const snaked = (name: string): string => name.replaceAll(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 
 /** Members whose objects are input items. */
 export const ITEMS: ReadonlySet<string> = new Set(['input', 'items'])

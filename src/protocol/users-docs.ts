@@ -40,7 +40,10 @@ const settings = (needed: boolean, prompt: Schema) => {
 const theSettings = { notification: false, system_prompt: 'Be brief.', web_search: true, appearance: 'System' }
 const account = object({ provider: text, linked_at: moment })
 const anAccount = { provider: 'google', linked_at: AT }
-const act = object({ at: moment, kind: { type: 'string', enum: ['signup', 'login'] }, auth_method: orNull(text) })
+const act = object({
+  ...{ at: moment, kind: { type: 'string', enum: ['signup', 'login', 'conversation'] } },
+  ...{ auth_method: orNull(text), about: orNull(text) },
+})
 const session = object({
   ...{ id: uuid, created_at: moment, expires_at: moment },
   ...{ auth_method: orNull(text), current: boolean },
@@ -117,7 +120,12 @@ export const exportDetail = (): Detail => {
   const whole = {
     ...{ user: aUser, linked_accounts: [anAccount], settings: theSettings },
     ...{ sessions: [aSession], keys: [aKey], rate_limit: [], open_requests: [] },
-    ...{ activity: [{ at: AT, kind: 'signup', auth_method: 'google' }], belongings: [], usage_hours: [], usage: [] },
+    ...{
+      activity: [{ at: AT, kind: 'signup', auth_method: 'google', about: null }],
+      belongings: [],
+      usage_hours: [],
+      usage: [],
+    },
   }
   const schema = object({
     ...{ user, linked_accounts: list(account), settings: settings(true, text), sessions: list(session) },

@@ -7,7 +7,7 @@ export interface Asked {
   /** Beginning with `/v1`, with its query. */
   readonly path: string
   /** JSON. */
-  readonly body?: Uint8Array<ArrayBuffer> | string
+  readonly body?: Uint8Array | string
   readonly headers?: Readonly<Record<string, string>>
 }
 

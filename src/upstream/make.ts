@@ -4,6 +4,7 @@ import { faultOf, type Log } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Kind } from '../protocol/reference-names.ts'
 import type { Backend } from './backends.ts'
+import { isUnsent } from './call.ts'
 import type { Errand } from './errand.ts'
 import { type Reading, readJudged } from './judged.ts'
 import type { Making, Makings } from './makings.ts'
@@ -48,11 +49,16 @@ export function maker(deps: Deps): Make {
     const chosen = request.headers.get('idempotency-key')
     const idempotencyKey = chosen === null ? crypto.randomUUID() : idempotencyKeyOf(identityKey, owner, chosen)
     const making = await makings.begin({ ...what, idempotencyKey })
-    const answer = await onBehalf.ask(exchange, {
+    const asking = onBehalf.ask(exchange, {
       method: 'POST',
-      path: pathOfMaking(making),
+      path: pathOfMaking(making) + exchange.target.query,
       headers: { 'idempotency-key': idempotencyKey },
-      ...(body.length > 0 && { body: new Uint8Array(body) }),
+      ...(body.length > 0 && { body }),
+    })
+    const answer = await asking.catch(async error => {
+      // Else each request of an outage would be asked again after it.
+      if (isUnsent(error)) await dropped(making)
+      throw error
     })
     if (answer.ok) await give(answer, making, { owner, isFresh: chosen === null })
     else if (isRefusal(answer.status)) await dropped(making)

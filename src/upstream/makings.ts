@@ -67,7 +67,7 @@ export function makings({ store, now }: Deps): Makings {
     own: async ({ id: making, kind }, { id, owner }) => {
       const act = { act: ACTS[kind], actId: randomBytes(8).toString('hex') }
       const values = { making, kind, id, owner, at: now(), ...act }
-      await store.atomically([hold, give, note, drop].map(statement => ({ statement, values })))
+      await store.atomically([hold, note, give, drop].map(statement => ({ statement, values })))
     },
     ownerOf: async ({ kind }, id) => (await store.ask(() => ownerOf.execute({ kind, id })))[0]?.owner ?? null,
     drop: async ({ id: making }) => {
@@ -113,11 +113,12 @@ function prepare({ db }: Store) {
       )
       .onConflictDoNothing()
       .prepare(),
+    /** Before it is given: what was answered once more, under a key of the client's, was noted the first time. */
     note: db
       .insert(activity)
       .select(
         sql`SELECT ${text('owner')}, ${whole('at')}, ${text('actId')}, ${text('act')}, CAST(NULL AS TEXT), ${text('id')}
-          WHERE EXISTS (SELECT 1 FROM ${belongings} WHERE ${isIts} AND ${belongings.owner} = ${value('owner')})`,
+          WHERE ${isBegun} AND NOT EXISTS (SELECT 1 FROM ${belongings} WHERE ${isIts})`,
       )
       .prepare(),
     drop: db.delete(table).where(isIt).prepare(),

@@ -10,6 +10,8 @@ import { answerIdOf, METRICS_HEADER, readMetrics, readUsage, type Usage } from '
 // An answer in one piece states its usage beside at most some hundred kilobytes of text; embeddings may be longer.
 const LONGEST_JSON = 1024 * 1024
 
+const FIRST_ID = /^\s*\{\s*"id"\s*:\s*"([^"\\]+)"/
+
 /** Looks on while an answer passes. Neither call throws. */
 export interface Meter {
   /** Told of each piece of the body before it is passed on; keeps none of it beyond the call but by copying. */
@@ -21,7 +23,7 @@ export interface Meter {
 interface Reader {
   /** Events so far. */
   readonly count?: number
-  /** The answer's id, once an event told it. */
+  /** The answer's id, once an event told it, or as a piece of JSON begins with it. */
   readonly id?: string | undefined
   feed(bytes: Buffer): void
   /** What of the body may state usage, as JSON. */
@@ -44,7 +46,7 @@ export function meter(answer: IncomingMessage, exchange: Exchange): Meter | unde
     ended: () => {
       const stated = reader?.stated?.()
       exchange.usage = statedIn(answer.trailers) ?? readUsage(stated)
-      exchange.chatId = reader?.id ?? answerIdOf(stated)
+      exchange.chatId = answerIdOf(stated) ?? reader?.id
     },
   }
 }
@@ -74,5 +76,10 @@ function jsonReader(): Reader {
   return {
     feed: bytes => body.add(bytes),
     stated: () => (body.cut ? undefined : jsonOf(body.bytes)),
+    // Of what is too long, or was left: log probabilities alone may be a megabyte.
+    get id() {
+      const [, id] = FIRST_ID.exec(body.bytes.toString('latin1', 0, 512)) ?? []
+      return answerIdOf({ id })
+    },
   }
 }

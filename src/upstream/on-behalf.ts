@@ -1,6 +1,6 @@
 import type { Exchange } from '../protocol/exchange.ts'
-import { Problem } from '../protocol/problem.ts'
 import type { Backend } from './backends.ts'
+import { isUnsent } from './call.ts'
 import type { Cooldown } from './cooldown.ts'
 import type { Asked, Errand } from './errand.ts'
 
@@ -27,18 +27,17 @@ export function onBehalf({ backend, cooldown, ask }: Deps): OnBehalf {
       exchange.backend = backend.name
       cooldown.check(origin)
     },
-    ask: async (exchange, { path, headers, ...asked }) => {
+    ask: async (exchange, { headers, ...asked }) => {
       try {
         const answer = await ask({
           ...asked,
-          path: path + exchange.target.query,
           headers: { ...headers, 'x-request-id': exchange.id },
         })
         exchange.reached = true
         cooldown.heed(origin, { statusCode: answer.status, headers: Object.fromEntries(answer.headers) })
         return answer
       } catch (error) {
-        exchange.reached = !(error instanceof Problem && error.code === 'upstream_unreachable')
+        exchange.reached = !isUnsent(error)
         throw error
       }
     },

@@ -35,10 +35,6 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     const headers = { 'idempotency-key': making.idempotencyKey }
     const answer = await answered({ method: 'POST', path: pathOfMaking(making), body: '{}', headers })
     if (!answer) return false
-    if (isForLater(answer.status)) {
-      log('warn', 'reconcile_failed', { status: answer.status })
-      return true
-    }
     const id = answer.ok ? idIn(await answer.bytes()) : undefined
     if (id !== undefined) await makings.disown(making, id)
     else await makings.drop(making)
@@ -56,10 +52,13 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     return true
   }
 
-  /** None where the backend cannot be reached, and the rest need not be tried now. */
+  /** None where the backend cannot be reached or says that it cannot now, and the rest need not be tried now either. */
   async function answered(asked: Parameters<Errand>[0]): Promise<Response | undefined> {
     try {
-      return await ask(asked)
+      const answer = await ask(asked)
+      if (!isForLater(answer.status)) return answer
+      log('warn', 'reconcile_failed', { status: answer.status })
+      return undefined
     } catch (error) {
       log('warn', 'reconcile_failed', { fault: faultOf(error) })
       return undefined

@@ -35,8 +35,8 @@ describe.each(engines)('on $name', ({ fresh }) => {
   const signaturesAsked = () => cloud.heard.filter(({ path }) => path.includes('/signature/')).length
 
   /** A chat and its answer, as they went over the wire, and the answer's id. */
-  async function chat(stream: boolean) {
-    const body = JSON.stringify({ model: CLOUD_MODEL, stream, messages: [{ role: 'user', content: 'Hello there' }] })
+  async function chat(stream: boolean, content = 'Hello there') {
+    const body = JSON.stringify({ model: CLOUD_MODEL, stream, messages: [{ role: 'user', content }] })
     const text = await (await ask('/chat/completions', 'ada', body)).text()
     return { body, text, id: /"id":"(chatcmpl-[^"]+)"/.exec(text)?.[1] ?? '' }
   }
@@ -67,6 +67,13 @@ describe.each(engines)('on $name', ({ fresh }) => {
       }
       expect(signaturesAsked()).toBe(before)
     })
+  })
+
+  test('of an answer too long to be read is there too', async () => {
+    const { text, id } = await chat(false, 'x'.repeat(1_100_000))
+    expect(text.length).toBeGreaterThan(1_048_576)
+    expect((await ask(`/signature/${id}`, 'ada')).status).toBe(200)
+    expect((await ask(`/signature/${id}`, 'bob')).status).toBe(404)
   })
 
   test('of an answer that its client left is there too, if it told its id', async () => {

@@ -2,11 +2,22 @@ import { sql } from 'drizzle-orm'
 import type { Heard } from '../../src/dev/cloud/call.ts'
 import { type StandInCloud, standInCloud } from '../../src/dev/cloud/server.ts'
 import { ownerOf, userOwnerOf } from '../../src/protocol/principal.ts'
+import { Secret } from '../../src/protocol/secret.ts'
 import { openStore } from '../../src/store/open.ts'
 import { belongings } from '../../src/store/schema.ts'
+import { fixed, openai } from '../../src/upstream/backends.ts'
+import { cooldown } from '../../src/upstream/cooldown.ts'
+import type { Errand } from '../../src/upstream/errand.ts'
+import { onBehalf } from '../../src/upstream/on-behalf.ts'
 import { type Account, account, by } from './account.ts'
 import { DATA_KEY } from './database.ts'
 import { CLOUD_KEY, ISSUER, type Kit, type KitOptions, startGateway } from './gateway.ts'
+
+/** Errands on a client's behalf to a backend that is this function. */
+export function asking(ask: Errand) {
+  const backend = openai('http://cloud.test/v1', fixed(new Secret('')))
+  return { backend, onBehalf: onBehalf({ backend, cooldown: cooldown(Date.now), ask }) }
+}
 
 /** Somebody who may own things. */
 export type Caller = Pick<Account, 'headers' | 'ask' | 'told'> & { readonly owner: string }

@@ -101,6 +101,8 @@ describe('a body is refused', () => {
     ['invalid_body', { content: [['input_file', 'file-1']] }],
     ['invalid_body', { content: [[{ file_id: 'file-1' }]] }],
     ['invalid_body', { File_ID: 'file-1' }],
+    ['invalid_body', { fileId: 'file-1' }],
+    ['invalid_body', { previousResponseId: 'resp_1' }],
     ['invalid_body', { converſation: 'conv_1' }],
     ['invalid_body', { input: [{ id: 'msg_1', Type: 'message', content: 'x' }] }],
     ['invalid_body', { file_ids: Array.from({ length: 1001 }, (_, i) => `file-${i}`) }],

@@ -78,6 +78,31 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect((await at.books()).makings).toBe(0)
   })
 
+  test('where no backend is there, nothing was asked: nothing is left to be done, and nothing is booked', async () => {
+    const none = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
+    const { origin } = none.url
+    await none.stop(true)
+    const { ask, books, kit } = await start(url, { cloud: origin })
+    await kit.ledger.flush()
+    const [before] = await run(url, 'SELECT count(*) AS n FROM ledger')
+    const answer = await ask(CREATE, { body: '{}' })
+    expect([answer.status, Object(await answer.json()).error.code]).toEqual([502, 'upstream_unreachable'])
+    expect((await books()).makings).toBe(0)
+    await kit.ledger.flush()
+    expect(await run(url, 'SELECT count(*) AS n FROM ledger')).toEqual([before!])
+  })
+
+  test('an answer that is lost is booked, for it may cost something', async () => {
+    await at.kit.ledger.flush()
+    const [before] = await run(url, 'SELECT count(*) AS n FROM ledger')
+    at.cloud.next({ on: ON, cut: 'after' })
+    expect((await create()).status).toBe(502)
+    await at.kit.ledger.flush()
+    const [since] = await run(url, 'SELECT count(*) AS n FROM ledger')
+    expect(Number(since?.['n']) - Number(before?.['n'])).toBe(1)
+    expect(await inTheEnd()).toEqual({})
+  })
+
   test('what cannot be given to its maker is deleted at once, and they are told to try again', async () => {
     const before = at.cloud.ids('conversations')
     at.cloud.next({ on: ON, after: () => away(true) })

@@ -65,6 +65,15 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect(await wrongIn(url, at.cloud)).toEqual({})
   })
 
+  test('what is nobody’s is found among however much that is somebody’s', async () => {
+    const rows = Array.from({ length: 250 }, (_, n) => `('conversation', 'conv_own${n}', 'u_own', 0, 0)`)
+    await run(url, `INSERT INTO belongings (kind, id, owner, created_at, used_at) VALUES ${rows.join()}`)
+    await abandon(1)
+    await at.kit.reconcile()
+    await run(url, `DELETE FROM belongings WHERE owner = 'u_own'`)
+    expect(await wrongIn(url, at.cloud)).toEqual({})
+  })
+
   test('a copy whose source is gone is not asked for again and again', async () => {
     const id = await at.begin()
     at.cloud.next({ on: CLONE, cut: 'before' })
@@ -116,6 +125,21 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     at.clock.pass(30_000)
     await at.kit.reconcile()
     expect(most).toBe(4)
+    expect((await at.books()).orphans).toEqual([])
+  })
+
+  test.each([429, 401])('a backend that answers %d to all is asked no more than four times a round', async status => {
+    await abandon(9)
+    at.cloud.next({ on: GONE, times: 9, status })
+    const [deleted, said] = [times(GONE), at.kit.lines.length]
+    await at.kit.reconcile()
+    expect(times(GONE) - deleted).toBe(4)
+    expect(at.kit.lines.slice(said).filter(line => line.includes('reconcile_failed'))).toHaveLength(4)
+    await at.kit.reconcile()
+    expect(times(GONE) - deleted).toBe(8)
+    await at.kit.reconcile()
+    at.clock.pass(30_000)
+    await at.kit.reconcile()
     expect((await at.books()).orphans).toEqual([])
   })
 

@@ -61,7 +61,7 @@ async function remove(exchange: Exchange, { belongings, backend, onBehalf }: Dep
   const [thing, owner] = [theOne(exchange), ownerOf(exchange)]
   await belongings.check(owner, [thing])
   onBehalf.begin(exchange)
-  const answer = await onBehalf.ask(exchange, { method: 'DELETE', path: pathOf(thing) })
+  const answer = await onBehalf.ask(exchange, { method: 'DELETE', path: pathOf(thing) + exchange.target.query })
   const isGone = answer.status === 404
   if (answer.ok || isGone) await belongings.forget(owner, thing)
   const told = isGone ? Response.json({ id: thing.id, object: 'conversation.deleted', deleted: true }) : answer

@@ -22,7 +22,7 @@ interface Entry {
 // By which a page of the older API asks for a bare array.
 const BARE = 'application/vnd.chat-api+json'
 const CALLS_AT_ONCE = 4
-const HEADERS = { 'cache-control': 'no-store', vary: 'accept' }
+const HEADERS = { 'content-type': 'application/json;charset=utf-8', 'cache-control': 'no-store', vary: 'accept' }
 
 /**
  * Lists conversations in the order of our rows, as the backend tells them; those that it has no longer are forgotten.
@@ -58,7 +58,7 @@ export function list({ rows, tell, log }: Deps): List {
       if (found instanceof Response) return found
       entries.push(...found)
       const isMore = some.length > count
-      if (entries.length >= limit || !isMore) return told(entries, { limit, isMore })
+      if (entries.length >= limit || !isMore) return shown(told(entries, { limit, isMore }), exchange)
       behind = some[count - 1] ?? behind
     }
   }
@@ -73,9 +73,9 @@ export function list({ rows, tell, log }: Deps): List {
       entries.push(...found)
       behind = some[count - 1]
     }
-    return Response.json(
+    return shown(
       entries.map(({ entry }) => entry),
-      { headers: HEADERS },
+      exchange,
     )
   }
 
@@ -87,16 +87,21 @@ export function list({ rows, tell, log }: Deps): List {
   }
 }
 
-function told(entries: readonly Entry[], { limit, isMore }: { limit: number; isMore: boolean }): Response {
-  const shown = entries.slice(0, limit)
-  const list = {
+function told(entries: readonly Entry[], { limit, isMore }: { limit: number; isMore: boolean }): object {
+  const page = entries.slice(0, limit)
+  return {
     object: 'list',
-    data: shown.map(({ entry }) => entry),
-    first_id: shown[0]?.id ?? null,
-    last_id: shown.at(-1)?.id ?? null,
+    data: page.map(({ entry }) => entry),
+    first_id: page[0]?.id ?? null,
+    last_id: page.at(-1)?.id ?? null,
     has_more: isMore || entries.length > limit,
   }
-  return Response.json(list, { headers: HEADERS })
+}
+
+function shown(list: object, exchange: Exchange): Response {
+  const body = Buffer.from(JSON.stringify(list))
+  exchange.bytesDown = body.length
+  return new Response(body, { headers: HEADERS })
 }
 
 /** Whether a media type is named in an `Accept` header (RFC 9110 section 12.5.1), whatever weight it is given. */

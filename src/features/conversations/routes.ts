@@ -3,13 +3,14 @@ import type { access } from '../../gate/access.ts'
 import { type Belongings, noSuchThing } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
 import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '../../protocol/conversations-docs.ts'
-import type { BackendName, Exchange } from '../../protocol/exchange.ts'
+import type { Exchange } from '../../protocol/exchange.ts'
 import { isPlainId } from '../../protocol/ids.ts'
 import type { Log } from '../../protocol/log.ts'
 import { paramOf } from '../../protocol/params.ts'
 import type { Store } from '../../store/store.ts'
-import type { Errand } from '../../upstream/errand.ts'
+import type { Backend } from '../../upstream/backends.ts'
 import type { ForwardOpen } from '../../upstream/forward-open.ts'
+import type { OnBehalf } from '../../upstream/on-behalf.ts'
 import { requireOpen } from '../../upstream/ways.ts'
 import { list } from './list.ts'
 import { conversationRows } from './rows.ts'
@@ -23,8 +24,8 @@ interface Deps {
   log: Log
   /** To the backend that keeps them. */
   open: ForwardOpen
-  ask: Errand
-  backend: BackendName
+  onBehalf: OnBehalf
+  backend: Backend
 }
 
 const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const

@@ -1,6 +1,7 @@
-import type { BackendName, Exchange } from '../../protocol/exchange.ts'
+import type { Exchange } from '../../protocol/exchange.ts'
 import { Problem } from '../../protocol/problem.ts'
-import type { Errand } from '../../upstream/errand.ts'
+import type { Backend } from '../../upstream/backends.ts'
+import type { OnBehalf } from '../../upstream/on-behalf.ts'
 import { passedOn } from '../../upstream/passed-on.ts'
 
 /** What the backend says of some conversations. */
@@ -18,24 +19,21 @@ export const MOST_IDS = 1000
 export type Tell = (ids: readonly string[], exchange: Exchange) => Promise<Told | Response>
 
 interface Deps {
-  ask: Errand
-  backend: BackendName
+  onBehalf: OnBehalf
+  backend: Backend
 }
 
-/** Asks in as many calls as it takes, all at once. @throws Problem `upstream_malformed`, or as {@link Errand} */
-export function tell({ ask, backend }: Deps): Tell {
+/** Asks in as many calls as it takes, all at once. @throws Problem `upstream_malformed`, or as {@link OnBehalf} */
+export function tell({ onBehalf, backend }: Deps): Tell {
   async function call(ids: readonly string[], exchange: Exchange): Promise<Told | Response> {
-    const headers = { 'x-request-id': exchange.id }
     const body = JSON.stringify({ ids })
-    const answer = await ask({ method: 'POST', path: '/v1/conversations/batch', body, headers })
-    exchange.backend = backend
-    exchange.reached = true
-    exchange.headers['x-sealgate-backend'] = backend
-    if (answer.status !== 200) return passedOn(answer, exchange, backend)
+    const answer = await onBehalf.ask(exchange, { method: 'POST', path: '/v1/conversations/batch', body })
+    exchange.headers['x-sealgate-backend'] = backend.name
+    if (answer.status !== 200) return passedOn(answer, exchange, backend.name)
     return toldIn(await answer.bytes(), ids)
   }
   return async (ids, exchange) => {
-    exchange.hold()
+    if (ids.length > 0) onBehalf.begin(exchange)
     const calls: Promise<Told | Response>[] = []
     for (let at = 0; at < ids.length; at += MOST_IDS) calls.push(call(ids.slice(at, at + MOST_IDS), exchange))
     const found = new Map<string, object>()

@@ -136,7 +136,10 @@ function prepare({ db }: Store) {
       .orderBy(asc(slots.number))
       .prepare(),
     acts: db
-      .select({ at: activity.at, id: activity.id, kind: activity.kind, auth_method: activity.authMethod })
+      .select({
+        ...{ at: activity.at, id: activity.id, kind: activity.kind },
+        ...{ auth_method: activity.authMethod, about: activity.about },
+      })
       .from(activity)
       .where(and(eq(activity.owner, owner), behind(activity.at, activity.id)))
       .orderBy(asc(activity.at), asc(activity.id))

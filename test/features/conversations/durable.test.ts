@@ -82,6 +82,15 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       expect(new Set(ids).size).toBe(2)
       expect(heard.map(one => one.headers.get('idempotency-key'))).not.toContain('mine')
       expect((await books()).owned).toEqual(expect.arrayContaining([ids[0], ids[2]]))
+      expect(await run(url, `SELECT kind FROM activity WHERE about = '${ids[0]}'`)).toHaveLength(1)
+    })
+
+    test('is in its user’s export, as theirs and as what they did', async () => {
+      const ada = await account(at.kit, 'exports@example.com')
+      const { id } = await ada.told<{ id: string }>('POST', '/conversations', {})
+      const { activity, belongings } = await ada.told<Record<string, object[]>>('GET', '/users/me/export')
+      expect(belongings).toMatchObject([{ kind: 'conversation', id }])
+      expect(activity).toContainEqual(expect.objectContaining({ kind: 'conversation', about: id }))
     })
 
     test('is not asked for where its body names what is somebody else’s, is sealed, or is no object', async () => {
@@ -122,9 +131,10 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
 
   describe('a conversation that is deleted', () => {
     test('is gone at both, and the answer is the backend’s', async () => {
-      const { ask, begin, cloud, books } = at
+      const { ask, begin, cloud, books, heard } = at
       const id = await begin('dee')
-      const answer = await ask(`DELETE /v1/conversations/${id}`, {}, 'dee')
+      const answer = await ask(`DELETE /v1/conversations/${id}?x=%41`, {}, 'dee')
+      expect(heard.at(-1)?.query).toBe('x=%41')
       expect(await answer.json()).toEqual({ id, object: 'conversation.deleted', deleted: true })
       expect(answer.headers.get('x-upstream-request-id')).toStartWith('req_')
       expect(cloud.ids('conversations')).not.toContain(id)

@@ -9,9 +9,10 @@ import type { Log } from '../../../src/protocol/log.ts'
 import { belongings } from '../../../src/store/schema.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { Asked, Errand } from '../../../src/upstream/errand.ts'
+import { clockAt } from '../../kit/clock.ts'
 import { openTest } from '../../kit/database.ts'
 import { engines } from '../../kit/engines.ts'
-import { type Caller, type Owning, owning } from '../../kit/owning.ts'
+import { asking, type Caller, type Owning, owning } from '../../kit/owning.ts'
 import { outcome } from '../../kit/problem.ts'
 
 interface Page {
@@ -25,10 +26,11 @@ interface Page {
 const BARE = { accept: 'application/vnd.chat-api+json' }
 
 describe.each(engines)('on $name', ({ fresh }) => {
+  const clock = clockAt(Date.now())
   let at: Owning
   let ada: Caller
   beforeAll(async () => {
-    at = await owning(await fresh())
+    at = await owning(await fresh(), { now: clock.now })
   })
   afterAll(() => at.stop())
   beforeEach(async () => {
@@ -120,6 +122,22 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect((await ada.ask('GET', `/conversations/${a}`)).status).toBe(404)
   })
 
+  test('a list is booked with what went down, and is not asked for while the backend cools down', async () => {
+    await begun(1)
+    const text = await (await ada.ask('GET', '/conversations')).text()
+    await at.kit.ledger.flush()
+    const { usage } = await ada.told<{ usage: { route: string; bytes_down: number }[] }>('GET', '/users/me/export')
+    expect(usage).toMatchObject([{ route: '/v1/conversations', bytes_down: text.length }])
+    at.cloud.next({ on: 'POST conversations/batch', status: 503, headers: { 'retry-after': '5' } })
+    expect((await ada.ask('GET', '/conversations')).status).toBe(503)
+    const before = at.heard.length
+    const answer = await ada.ask('GET', '/conversations')
+    expect([answer.status, Object(await answer.json()).error.code]).toEqual([503, 'upstream_overloaded'])
+    expect(at.heard).toHaveLength(before)
+    clock.pass(5000)
+    expect((await page()).data).toHaveLength(1)
+  })
+
   test('another answer of the backend is the answer, and forgets nothing', async () => {
     await begun(1)
     at.cloud.next({ on: 'POST conversations/batch', status: 429, headers: { 'retry-after': '9' } })
@@ -152,11 +170,7 @@ describe('over a backend that says what it likes', () => {
   function ask(errand: Errand, { accept = '*/*', rows = conversationRows(store) } = {}) {
     const request = new Request('http://gateway.test/v1/conversations', { headers: { accept } })
     const log: Log = (_level, event) => events.push(event)
-    return list({ rows, tell: tell({ ask: errand, backend: 'openai' }), log })(
-      request,
-      owner,
-      new Exchange(requestIdFrom(null), 0),
-    )
+    return list({ rows, tell: tell(asking(errand)), log })(request, owner, new Exchange(requestIdFrom(null), 0))
   }
   const events: string[] = []
   const left = async () => (await store.db.select().from(belongings).prepare().execute()).length

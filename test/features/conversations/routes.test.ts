@@ -54,6 +54,15 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect([used.get(first), used.get(second)]).toEqual([clock.now(), 2])
   })
 
+  test('what was read as JSON goes up as JSON, whatever its client calls it', async () => {
+    ada = await at.session()
+    const [path, body] = [`/v1/conversations/${await at.begun(ada)}`, '{"metadata":{}}']
+    for (const type of ['multipart/form-data; boundary=x', 'application/json; charset=utf-16', 'text/plain']) {
+      await fetch(at.kit.url + path, { method: 'POST', headers: { ...ada.headers, 'content-type': type }, body })
+      expect([at.heard.at(-1)?.path, at.heard.at(-1)?.headers.get('content-type')]).toEqual([path, 'application/json'])
+    }
+  })
+
   test('so do items that are added; whatever only looks or marks changes nothing here', async () => {
     ada = await at.session()
     const id = await at.begun(ada, 1)
@@ -133,8 +142,8 @@ describe('a request', () => {
   test('with a sealed body is refused before anybody asks whose it is', async () => {
     const before = at.heard.length
     const headers = { ...ada.headers, 'ehbp-encapsulated-key': '0f'.repeat(32) }
-    for (const own of ['', `/${id}`, '/conv_unknown', `/${id}/pin`]) {
-      const method = own.endsWith('/pin') ? 'POST' : 'GET'
+    for (const own of ['', `/${id}`, '/conv_unknown', `/${id}/pin`, `/${id}/clone`]) {
+      const method = /pin|clone/.test(own) ? 'POST' : 'GET'
       const answer = await fetch(`${at.kit.url}/v1/conversations${own}`, { method, headers })
       expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('sealed_body_refused')])
     }

@@ -3,12 +3,13 @@ import { type Tell, tell } from '../../../src/features/conversations/told.ts'
 import { Exchange } from '../../../src/protocol/exchange.ts'
 import { requestIdFrom } from '../../../src/protocol/ids.ts'
 import type { Asked, Errand } from '../../../src/upstream/errand.ts'
+import { asking } from '../../kit/owning.ts'
 import { outcome } from '../../kit/problem.ts'
 
 const exchange = new Exchange(requestIdFrom(null), 0)
 const idsIn = ({ body }: Asked): string[] => JSON.parse(String(body)).ids
 const telling = (answer: (asked: Asked) => string | Uint8Array<ArrayBuffer>): Tell =>
-  tell({ ask: async asked => new Response(answer(asked)), backend: 'openai' })
+  tell(asking(async asked => new Response(answer(asked))))
 const json = JSON.stringify
 
 test('as many calls are made as it takes, each for 1000 ids at most, and none for none', async () => {
@@ -71,7 +72,7 @@ describe('an odd answer is none:', () => {
 test('any answer but 200 is handed on', async () => {
   const headers = { 'content-type': 'application/json', 'retry-after': '7' }
   const ask: Errand = async () => new Response('{"error":{}}', { status: 429, headers })
-  const answer = await tell({ ask, backend: 'openai' })(['a'], exchange)
+  const answer = await tell(asking(ask))(['a'], exchange)
   if (!(answer instanceof Response)) throw new Error('told')
   expect([answer.status, await answer.text(), answer.headers.get('retry-after')]).toEqual([429, '{"error":{}}', '7'])
 })

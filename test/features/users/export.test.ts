@@ -73,7 +73,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
         keys: [expect.objectContaining({ name: 'laptop' })],
         rate_limit: [{ full_at: expect.stringMatching(/Z$/), refunds: 0, refunded_at: '1970-01-01T00:00:00.000Z' }],
         open_requests: [expect.objectContaining({ number: 1 })],
-        activity: [{ at: expect.stringMatching(/Z$/), kind: 'signup', auth_method: 'google' }],
+        activity: [{ at: expect.stringMatching(/Z$/), kind: 'signup', auth_method: 'google', about: null }],
         belongings: [],
         usage_hours: [expect.objectContaining({ hour: '2026-01-01T00:00:00.000Z', requests: 1, cost_pico: '1' })],
         usage: [expect.objectContaining({ at: '2026-01-01T00:00:00.000Z', prompt_tokens: 3, estimated: false })],
