@@ -30,7 +30,8 @@ describe('a gateway whose key was revoked', () => {
     })
     started.push(gateway)
     const headers = await gateway.bearer()
-    const ask = (path: string, init: RequestInit = {}) => fetch(gateway.url + path, { ...init, headers })
+    const ask = (path: string, init: RequestInit = {}) =>
+      fetch(gateway.url + path, { ...init, headers: { ...init.headers, ...headers } })
     const chat = () => {
       const messages = [{ role: 'user', content: 'Hello there' }]
       return ask('/v1/chat/completions', { method: 'POST', body: JSON.stringify({ model: 'any', messages }) })
@@ -56,7 +57,11 @@ describe('a gateway whose key was revoked', () => {
         controller.close()
       },
     })
-    const refused = await ask('/v1/audio/transcriptions', { method: 'POST', body })
+    const refused = await ask('/v1/audio/transcriptions', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    })
     expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([502, 'false'])
     expect(heard.filter(({ path }) => path.endsWith('transcriptions'))).toHaveLength(1)
     expect([(await chat()).status, logins()]).toEqual([200, 2])
