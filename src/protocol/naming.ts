@@ -32,6 +32,8 @@ export class EventNaming implements Naming {
   #length = 0
   #isData = true
   #before = 0
+  /** Whether an event ended with the last line. */
+  #isEnded = false
 
   get id(): string | undefined {
     return this.#search.found
@@ -45,11 +47,11 @@ export class EventNaming implements Naming {
       this.#before = byte
       if (byte !== LF && byte !== CR) continue
       this.#read(bytes.subarray(start, at))
+      if (this.id !== undefined) return ended
       start = at + 1
       // What ends in CR LF ended at the CR.
-      if (!isCrLf && this.#endsEvent()) ended = start
-      else if (isCrLf && ended === at) ended = start
-      if (this.id !== undefined) return ended
+      if (!isCrLf) this.#endsLine()
+      if (this.#isEnded) ended = start
     }
     this.#read(bytes.subarray(start))
     return ended
@@ -63,12 +65,11 @@ export class EventNaming implements Naming {
     if (this.#isData) this.#search.feed(bytes.subarray(name.length))
   }
 
-  /** Ends a line; whether an event ends with it. */
-  #endsEvent(): boolean {
-    const isEmpty = this.#length === 0
+  /** Ends a line, and an event if it is empty. */
+  #endsLine(): void {
+    this.#isEnded = this.#length === 0
     this.#length = 0
     this.#isData = true
-    if (isEmpty && this.id === undefined) this.#search = new JsonSearch(['response', 'id'])
-    return isEmpty
+    if (this.#isEnded) this.#search = new JsonSearch(['response', 'id'])
   }
 }

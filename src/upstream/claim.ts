@@ -32,8 +32,8 @@ const MOST_HELD = 33_554_432
 
 /**
  * Gives callers what their requests make, as `maker` does, while the answer passes: what names it is held until its owner is
- * written, and all the rest flows, byte for byte. Where it cannot be written an answer in one piece is a refusal, and a
- * stream breaks off before the id. An answer that says no id flows, and nothing is owned.
+ * written, and all the rest flows, byte for byte. Where it cannot be written the client is refused, or a stream of which
+ * something has passed breaks off before the id. An answer that says no id flows, and nothing is owned.
  *
  * What was made and not given is asked for again by `reconcile` with an empty object, which makes no response: where the
  * backend does not heed the `Idempotency-Key`, what was lost stays there, and nobody can know its id.
@@ -62,7 +62,7 @@ export function claimer({ giving, headerMs }: Deps): Claim {
     }
     const naming = isStream ? new EventNaming() : new JsonNaming()
     const body = held(answer, naming, { own, unnamed: () => void giving.drop(begun) })
-    return { answer, source: sourceOf(answer, isStream ? body : await opened(answer, body, request.signal)) }
+    return { answer, source: sourceOf(answer, await opened(answer, body, request.signal)) }
   }
 }
 
@@ -104,7 +104,10 @@ async function* held(answer: IncomingMessage, naming: Naming, { own, unnamed }: 
   if (size > 0) yield all(Buffer.alloc(0))
 }
 
-/** A body whose first piece is there, so that what is wrong with it can still be said by a status. */
+/**
+ * A body whose first piece is there, so that what is wrong until then can still be said by a status: Bun sends headers
+ * with a body's first bytes, not before.
+ */
 async function opened(
   answer: IncomingMessage,
   body: AsyncGenerator<Buffer>,

@@ -89,10 +89,10 @@ async function booksOf(url: string): Promise<Books> {
   return { owned: idsOf(true), orphans: idsOf(false), makings: making?.['n'] ?? 0 }
 }
 
-/** What is not right: conversations that nobody owns, those that somebody owns and are gone, and what is still to be done. */
-export async function wrongIn(url: string, cloud: StandInCloud) {
+/** What is not right: things of a kind that nobody owns, those that somebody owns and are gone, and what is still to be done. */
+export async function wrongIn(url: string, cloud: StandInCloud, kind: 'conversations' | 'responses' = 'conversations') {
   const { owned: known, orphans, makings } = await booksOf(url)
-  const there = cloud.ids('conversations')
+  const there = cloud.ids(kind)
   return {
     ...(there.some(id => !known.includes(id)) && { lost: there.filter(id => !known.includes(id)) }),
     ...(known.some(id => !there.includes(id)) && { gone: known.filter(id => !there.includes(id)) }),
