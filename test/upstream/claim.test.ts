@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type CloudGateway, cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
 import { engines } from '../kit/engines.ts'
 import { eventually } from '../kit/stage.ts'
@@ -19,7 +19,10 @@ const MANNERS = [
 const CREATED = 'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1"}}\n\n'
 
 /** A backend that answers whatever it is asked with these pieces; at `…` it waits until it is told to go on, at `∞` for ever. */
-function answering(pieces: readonly string[], headers: Record<string, string> = { 'content-type': 'text/event-stream' }) {
+function answering(
+  pieces: readonly string[],
+  headers: Record<string, string> = { 'content-type': 'text/event-stream' },
+) {
   const deleted: string[] = []
   const more = Promise.withResolvers<void>()
   const left = Promise.withResolvers<void>()
@@ -59,7 +62,7 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
   let [url, at] = ['', undefined as unknown as CloudGateway]
   beforeAll(async () => {
     url = await fresh()
-    at = await start(url)
+    at = await start(url, { stand: { pace: 0 } })
   })
 
   /** While this lasts nothing can be given to anybody. */
