@@ -26,6 +26,8 @@ export interface CloudGateway {
 }
 
 export const DUE_MS = 60_000
+/** The same of a response: the kit waits ten minutes for an answer to begin. */
+export const RESPONSE_DUE_MS = 600_000 + DUE_MS
 export const CREATE = 'POST /v1/conversations'
 
 /** Starts such pairs on a database, and stops them all. */

@@ -1,6 +1,6 @@
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type CloudGateway, cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
+import { type CloudGateway, cloudGateways, RESPONSE_DUE_MS, wrongIn } from '../kit/books.ts'
+import { lock } from '../kit/conversing.ts'
 import { engines } from '../kit/engines.ts'
 import { eventually } from '../kit/stage.ts'
 
@@ -10,8 +10,6 @@ afterAll(clear)
 const RESPOND = 'POST /v1/responses'
 const ON = 'POST responses'
 const ASKED = { model: 'stand-in/small', input: 'Hello there' }
-/** The kit waits ten minutes for an answer to begin. */
-const RESPONSE_DUE_MS = 600_000 + DUE_MS
 const MANNERS = [
   ['in one piece', false],
   ['as a stream', true],
@@ -47,6 +45,12 @@ function answering(
   const { origin } = server.url
   return { deleted, more: more.resolve, left: left.promise, origin, stop: () => server.stop(true) }
 }
+
+/** What is held when its client leaves. */
+const LEFT: readonly (readonly [string, readonly string[], Record<string, string> | undefined])[] = [
+  ['in one piece', ['…', '{"id":"resp_2"', '∞'], { 'content-type': 'application/json' }],
+  ['as a stream', [': ping\n\n', '…', CREATED, '∞'], undefined],
+]
 
 async function textOf(answer: Response): Promise<{ text: string; isWhole: boolean }> {
   let text = ''
@@ -228,23 +232,22 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
     expect((await at.ask(`GET /v1/responses/${id}`)).status).toBe(200)
   })
 
-  // The lock is SQLite's.
-  test.skipIf(name !== 'SQLite').each([
-    ['in one piece', ['…', '{"id":"resp_2"', '∞'], { 'content-type': 'application/json' }],
-    ['as a stream', [': ping\n\n', '…', CREATED, '∞'], undefined],
-  ])('a client that leaves while it is held frees the backend (%s)', async (_, pieces, headers) => {
-    const { odd, ask, books } = await before(pieces, headers)
-    const leaving = new AbortController()
-    const file = new Database(url.replace('sqlite:', ''))
-    const asked = ask(RESPOND, { body: JSON.stringify(ASKED), signal: leaving.signal })
-    await eventually(async () => (await books()).makings > 0)
-    file.run('BEGIN IMMEDIATE')
-    odd.more()
-    const gone = asked.then(textOf).catch(() => undefined)
-    await Bun.sleep(50)
-    leaving.abort()
-    await Promise.all([odd.left, gone])
-    file.close()
-    await eventually(async () => (await books()).makings === 0)
-  })
+  // The lock that holds it is SQLite's.
+  test.each(name === 'SQLite' ? LEFT : [])(
+    'a client that leaves while it is held frees the backend (%s)',
+    async (_, pieces, headers) => {
+      const { odd, ask, books } = await before(pieces, headers)
+      const leaving = new AbortController()
+      const asked = ask(RESPOND, { body: JSON.stringify(ASKED), signal: leaving.signal })
+      await eventually(async () => (await books()).makings > 0)
+      const letGo = lock(url)
+      odd.more()
+      const gone = asked.then(textOf).catch(() => undefined)
+      await Bun.sleep(50)
+      leaving.abort()
+      await Promise.all([odd.left, gone])
+      letGo()
+      await eventually(async () => (await books()).makings === 0)
+    },
+  )
 })
