@@ -32,8 +32,8 @@ const name = constantFrom('id', 'response', 'x', 'i"d', '\\', '\u00e9', '__proto
 const value = oneof({ depthSize: 'small' }, string(), jsonValue(), dictionary(name, oneof(string(), jsonValue())))
 
 describe('what JSON tells of', () => {
-  test('is named by its own id, as JSON.parse reads it, wherever the bytes are split', () => {
-    assert(
+  test('is named by its own id, as JSON.parse reads it, wherever the bytes are split', async () => {
+    await assert(
       property(oneof(dictionary(name, value), jsonValue()), nat(2), array(nat()), (json, indent, cuts) => {
         const text = Buffer.from(JSON.stringify(json, null, indent))
         const root = JSON.parse(text.toString())
@@ -79,8 +79,8 @@ describe('the response that events tell of', () => {
   const CREATED = 'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_1"}}\n\n'
   const OTHERS = [': ping\n\n', 'data: {"id":"x"}\n\n', 'event: error\ndata: {"code":null}\n\n', 'data\n\n', '\n']
 
-  test('is found, and what came before is free, wherever the bytes are split and however lines end', () => {
-    assert(
+  test('is found, and what came before is free, wherever the bytes are split and however lines end', async () => {
+    await assert(
       property(array(constantFrom(...OTHERS)), constantFrom('\n', '\r\n', '\r'), array(nat()), (others, end, cuts) => {
         const ended = (text: string) => Buffer.from(text.replaceAll('\n', end))
         const before = ended(others.join(''))
