@@ -10,6 +10,7 @@ import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { responses } from './features/responses.ts'
 import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
@@ -82,7 +83,10 @@ export function gateway(parts: Parts) {
   if (out.keeping) {
     const kept = { ...gates, ...out.keeping, belongings: owned }
     rooms.use(signature({ ...gates, ledger, forward: kept.open }))
-    rooms.use(conversations({ ...kept, store, log: parts.log })).use(durable(kept))
+    rooms
+      .use(conversations({ ...kept, store, log: parts.log }))
+      .use(durable(kept))
+      .use(responses(kept))
   }
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
@@ -112,6 +116,5 @@ export function gateway(parts: Parts) {
     for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
     await acts.sweep(now())
   }
-  const reconcile = async () => out.keeping?.reconcile()
-  return { fetch, sweep, reconcile, routes: rooms.routes }
+  return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }

@@ -5,11 +5,13 @@ import { referencesIn } from './protocol/references.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import { send as callOut } from './upstream/call.ts'
+import { claimer } from './upstream/claim.ts'
 import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
 import { errand } from './upstream/errand.ts'
 import { forwardTo } from './upstream/forward.ts'
 import { forwardOpen } from './upstream/forward-open.ts'
+import { giving } from './upstream/giving.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
 import type { Reading } from './upstream/judged.ts'
 import { kept } from './upstream/kept.ts'
@@ -19,6 +21,7 @@ import { allModels } from './upstream/models.ts'
 import { onBehalf } from './upstream/on-behalf.ts'
 import { orphans } from './upstream/orphans.ts'
 import { reconcile } from './upstream/reconcile.ts'
+import { remover } from './upstream/removal.ts'
 import { replays } from './upstream/replays.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import { ways } from './upstream/ways.ts'
@@ -36,22 +39,29 @@ export function wayOut(parts: Parts, owned: Belongings) {
   }
   const judge = async (body: Uint8Array, { principal }: Exchange) =>
     owned.use(principal?.owner ?? '', await referencesIn(body))
-  const toOpen = open && forwardOpen({ ...shared, backend: open, judge })
+  const keeping = open && keepingAt({ ...shared, backend: open, judge }, owned)
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
   const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
   return {
-    forward: ways({ sealed: toEnclave?.forward, open: toOpen, models, plaintext }),
+    forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
     enclave: toEnclave,
-    keeping: open && toOpen && { ...keepingAt({ ...shared, backend: open, judge }), open: toOpen },
+    keeping,
   }
 }
 
-/** What makes things at a backend and lets them go, so that none is left there that nobody owns. */
-function keepingAt(shared: Shared & { judge: Reading['judge'] }) {
+/** The way to a backend that keeps things, and what sees to it that none is left there that nobody owns. */
+function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Belongings) {
   const ask = errand({ ...shared, send: callOut })
-  const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }) }
-  const make = maker({ ...deps, identityKey: shared.keys.identity })
-  return { ...deps, make, reconcile: reconcile({ ...deps, orphans: orphans(shared) }) }
+  const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }), forget }
+  const gives = giving({ ...deps, identityKey: shared.keys.identity })
+  return {
+    backend: shared.backend,
+    onBehalf: deps.onBehalf,
+    open: forwardOpen({ ...shared, claim: claimer({ ...shared, giving: gives }) }),
+    make: maker({ ...deps, giving: gives }),
+    remove: remover(deps),
+    reconcile: reconcile({ ...deps, orphans: orphans(shared) }),
+  }
 }
 
 type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }

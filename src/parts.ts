@@ -58,6 +58,8 @@ export interface Parts {
   idleSeconds: number
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
+  /** Milliseconds that an answer may take to begin. */
+  headerMs: number
   /** The longest body that is read. */
   maxJsonBytes: number
   /** Networks of the proxies whose `X-Forwarded-For` is believed. */

@@ -112,6 +112,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {
   const places = signInOptions(config)
+  const headerMs = config.UPSTREAM_HEADER_SECONDS * 1000
   return {
     sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
     signIn: places && { ...places, providers: providers(config, { send, now: Date.now }) },
@@ -123,7 +124,8 @@ function chosen(config: Config) {
     plaintext: config.ALLOW_PLAINTEXT,
     origins: config.CORS_ALLOWED_ORIGINS ?? [],
     maxJsonBytes: config.MAX_JSON_BYTES,
-    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs: config.UPSTREAM_HEADER_SECONDS * 1000 }),
+    headerMs,
+    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs }),
     proxies: config.TRUSTED_PROXIES ?? [],
     atcUrl: config.TINFOIL_ATC_URL,
     docs: config.DOCS,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { methodsAt } from '../src/gate/routing.ts'
 import { countingUpstream } from './kit/counting.ts'
 import { type Kit, startGateway } from './kit/gateway.ts'
 import { standInProvider } from './kit/sign-in.ts'
@@ -92,8 +93,7 @@ describe('the surface', () => {
 
   test('has no method on any path but the ones it names', async () => {
     for (const path of new Set(kit.routes.map(route => route.path))) {
-      const methods = kit.routes.filter(route => route.path === path).map(({ method }) => method)
-      const open = new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)
+      const open = new Set(methodsAt(pathOf(path), kit.routes))
       for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter(
         name => !open.has(name),
       )) {

@@ -2,7 +2,7 @@ import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
-import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS } from './routes.ts'
+import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS, RESPONSES } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one. */
@@ -70,7 +70,7 @@ export function forwardedDetail({ method, path, what, ...route }: (typeof INFERE
   const shown: Shown = SHOWN[path]
   const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
-  const description = path === MODELS ? TOLD : 'The answer of the backend, byte for byte; sealed if the request was.'
+  const description = DESCRIBED.get(path) ?? GIVEN
   const upstream = "Any other answer of the backend: its own status and body; 502 where it refused the operator's key."
   const spends = metered ? (['token_limit_exceeded'] as const) : []
   return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(posted && !form ? OPEN : [])], {
@@ -105,8 +105,13 @@ const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-I
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
 // Of a backend that keeps things; an open prompt for an enclave is read too.
 const OPEN = ['malformed_json', 'invalid_body', 'reference_not_supported', 'not_found'] as const
+const GIVEN = 'The answer of the backend, byte for byte; sealed if the request was.'
 const TOLD =
   'The answer of the backend, byte for byte; of two backends one list of both, each model with `x_sealgate_backend`: `tinfoil` or `openai`.'
+const DESCRIBED: ReadonlyMap<string, string> = new Map([
+  [MODELS, TOLD],
+  [RESPONSES, `${GIVEN} One of a backend that keeps things is the caller's when it says its id.`],
+])
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const
 const SEALING = ['EncapsulatedKey'] as const
 

@@ -64,6 +64,7 @@ export const PARAMETERS = {
   ConversationId: inPath('id', 'The id of a conversation of yours, spelled as it was given to you.', {
     type: 'string',
   }),
+  ResponseId: inPath('id', 'The id of a response of yours, spelled as it was given to you.', { type: 'string' }),
   ItemId: inPath('item', 'The id of one of its items.', { type: 'string' }),
   Limit: inQuery('limit', 'How many at most, 1 to 1000; 20 unless told.'),
   After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),

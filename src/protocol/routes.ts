@@ -47,6 +47,9 @@ export const METERED: ReadonlySet<string> = new Set(
 /** The route of the models, which is asked of both. */
 export const MODELS: InferencePath = '/v1/models'
 
+/** The route whose answers are kept, where a backend keeps things. */
+export const RESPONSES: InferencePath = '/v1/responses'
+
 /** A path that either backend answers. */
 export type InferencePath = (typeof INFERENCE)[number]['path']
 

@@ -4,7 +4,7 @@ import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
 import { meter } from './meter.ts'
-import { tapped } from './stream.ts'
+import { type Source, tapped } from './stream.ts'
 
 interface Deps {
   request: Request
@@ -13,16 +13,21 @@ interface Deps {
   /** Whether the request's body was sealed, so that an open answer would be a downgrade. */
   sealed: boolean
   backend: string
+  /** Where the body comes from, if not from the answer itself, which may then have been read. */
+  source?: Source
 }
 
 /**
  * The upstream's answer as the client gets it: status and body as they came, headers by the list.
  * @throws Problem `upstream_malformed`, or `enclave_downgrade` for an open success to a sealed request.
  */
-export function relay(answer: IncomingMessage, { request, exchange, now, sealed, backend }: Deps): Response {
+export function relay(
+  answer: IncomingMessage,
+  { request, exchange, now, sealed, backend, source = answer }: Deps,
+): Response {
   const status = answer.statusCode ?? 0
   const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
-  const refusal = refusalOf(answer, { status, hasBody, sealed })
+  const refusal = refusalOf(answer, { status, hasBody: hasBody && source === answer, sealed })
   if (refusal) {
     answer.destroy()
     throw refusal
@@ -49,7 +54,7 @@ export function relay(answer: IncomingMessage, { request, exchange, now, sealed,
     watch?.ended()
     exchange.settle({ ...end, status: shown })
   }
-  const body = hasBody ? tapped(answer, { now, signal: request.signal, seen: watch?.seen, ended }) : null
+  const body = hasBody ? tapped(source, { now, signal: request.signal, seen: watch?.seen, ended }) : null
   return new Response(body, { status: shown, headers })
 }
 

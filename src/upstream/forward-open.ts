@@ -1,7 +1,9 @@
 import type { Exchange } from '../protocol/exchange.ts'
+import type { Kind } from '../protocol/reference-names.ts'
 import { relay } from './answer.ts'
 import type { Backend } from './backends.ts'
 import { openBody } from './body.ts'
+import type { Claim } from './claim.ts'
 import type { Cooldown } from './cooldown.ts'
 import { type HandOver, type Load, lengthOf } from './hand-over.ts'
 import { type Reading, readJudged } from './judged.ts'
@@ -11,6 +13,7 @@ interface Deps extends Reading {
   backend: Backend
   cooldown: Cooldown
   handOver: HandOver
+  claim: Claim
   now: () => number
 }
 
@@ -20,6 +23,8 @@ export interface Taking {
   readonly body: 'json' | 'form' | 'none'
   /** Ours for what is asked, beginning with `/v1`; as the client wrote it unless told. */
   readonly path?: string
+  /** What it makes that is to be its caller's. */
+  readonly makes?: Kind
 }
 
 /** Sends a request on to a backend that reads open bodies, and its answer back, both byte for byte. */
@@ -27,15 +32,21 @@ export type ForwardOpen = (request: Request, exchange: Exchange, taking: Taking)
 
 /** Forwards to one such backend. What a body names is judged before any connection. */
 export function forwardOpen(deps: Deps): ForwardOpen {
-  const { backend, cooldown, handOver, now } = deps
-  return async (request, exchange, { body: kind, path = exchange.target.path }) => {
+  const { backend, cooldown, handOver, claim, now } = deps
+  return async (request, exchange, { body: kind, path = exchange.target.path, makes }) => {
     exchange.hold()
     exchange.backend = backend.name
     cooldown.check(backend.base.origin)
     const load = kind === 'none' ? NOTHING : await loadOf(request, exchange, { ...deps, isRead: kind === 'json' })
-    const answer = await handOver(request, exchange, { backend, path, ...load })
-    cooldown.heed(backend.base.origin, answer)
-    return relay(answer, { request, exchange, now, sealed: false, backend: backend.name })
+    const send = async (key?: string) => {
+      const answer = await handOver(request, exchange, { backend, path, ...load, ...(key && { idempotencyKey: key }) })
+      cooldown.heed(backend.base.origin, answer)
+      return answer
+    }
+    const told = { request, exchange, now, sealed: false, backend: backend.name }
+    if (makes === undefined) return relay(await send(), told)
+    const { answer, source } = await claim(request, exchange, makes, send)
+    return relay(answer, { ...told, source })
   }
 }
 

@@ -16,6 +16,8 @@ export interface Load {
   readonly length: Length
   /** Its media type; as the client wrote it unless told. */
   readonly type?: string
+  /** Its `Idempotency-Key`; the client's, made the caller's own, unless told. */
+  readonly idempotencyKey?: string
 }
 
 /** A body's length, `null` where none is told and it goes in chunks. */
@@ -39,11 +41,12 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
   return async (
     request,
     exchange,
-    { backend, base = backend.base, path = exchange.target.path, body, length, type },
+    { backend, base = backend.base, path = exchange.target.path, body, length, type, idempotencyKey: told },
   ) => {
     const { credentials, below, passes, asks } = backend
-    const idempotencyKey = request.headers.get('idempotency-key')
+    const chosen = request.headers.get('idempotency-key')
     const owner = exchange.principal?.owner ?? ''
+    const idempotencyKey = told ?? (chosen === null ? null : idempotencyKeyOf(identityKey, owner, chosen))
     const sendWith = (authorization: string) =>
       send({
         origin: base,
@@ -53,7 +56,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
           ...upHeaders(request.headers, passes),
           ...(type !== undefined && { 'content-type': type }),
           ...(length !== null && { 'content-length': String(length) }),
-          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
+          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKey }),
           authorization,
           'user-agent': userAgent,
           'x-request-id': exchange.id,

@@ -25,8 +25,8 @@ export interface Abandoned extends Making {
 
 /** What is being made at a backend while its id is not known. Each method throws Problem `database_unavailable`. */
 export interface Makings {
-  /** Writes down what is about to be asked. For a minute it is nobody's business but its beginner's. */
-  begin(wanted: Wanted): Promise<Making>
+  /** Writes down what is about to be asked. For a minute, and `withinMs`, it is nobody's business but its beginner's. */
+  begin(wanted: Wanted, withinMs: number): Promise<Making>
   /**
    * Ends a making, and gives its owner what came of it, and them alone: what is somebody's stays theirs. Where the making
    * was taken up by {@link Makings.take} meanwhile, the thing is nobody's, and will be deleted.
@@ -59,9 +59,9 @@ const ACTS: Readonly<Record<Kind, string>> = { conversation: 'conversation', res
 export function makings({ store, now }: Deps): Makings {
   const { begin, hold, give, note, drop, ownerOf, due, take, disown } = prepare(store)
   return {
-    begin: async wanted => {
+    begin: async (wanted, withinMs) => {
       const making = { id: randomBytes(16).toString('hex'), ...wanted }
-      await store.ask(() => begin.execute({ ...making, dueAt: now() + DUE_MS }))
+      await store.ask(() => begin.execute({ ...making, dueAt: now() + withinMs + DUE_MS }))
       return making
     },
     own: async ({ id: making, kind }, { id, owner }) => {

@@ -1,4 +1,5 @@
 import { isPlainId } from '../protocol/ids.ts'
+import { EventNaming } from '../protocol/naming.ts'
 import type { Kind } from '../protocol/reference-names.ts'
 import type { Reference } from '../protocol/references-reading.ts'
 import type { Making } from './makings.ts'
@@ -19,8 +20,18 @@ export function pathOfMaking({ kind, source }: Pick<Making, 'kind' | 'source'>):
   return source === null ? COLLECTIONS[kind] : `${pathOf({ kind, id: source })}/clone`
 }
 
-/** The id in what a backend answers when it has made something; none where it is not {@link isPlainId plain}. */
+/** The id in what a backend answers when it has made something, in JSON or events; none where it is not {@link isPlainId plain}. */
 export function idIn(answer: Uint8Array): string | undefined {
+  return idInJson(answer) ?? idInEvents(answer)
+}
+
+function idInEvents(answer: Uint8Array): string | undefined {
+  const naming = new EventNaming()
+  naming.feed(answer)
+  return naming.id !== undefined && isPlainId(naming.id) ? naming.id : undefined
+}
+
+function idInJson(answer: Uint8Array): string | undefined {
   try {
     const { id } = Object(JSON.parse(Buffer.from(answer).toString()))
     return typeof id === 'string' && isPlainId(id) ? id : undefined

@@ -2,7 +2,7 @@ import type { BodyEnd, Ending } from '../protocol/exchange.ts'
 import { Problem } from '../protocol/problem.ts'
 
 /** Where a body comes from. */
-interface Source extends AsyncIterable<Buffer> {
+export interface Source extends AsyncIterable<Buffer> {
   /** Whether its end was one, and not a break. */
   readonly complete: boolean
   /** Gives it up. */

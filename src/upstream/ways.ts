@@ -2,7 +2,7 @@ import { ENCAPSULATED_KEY_HEADER } from '../protocol/ehbp.ts'
 import { ENCLAVE_URL_HEADER } from '../protocol/enclave-url.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { Problem } from '../protocol/problem.ts'
-import { FORMS, MODELS } from '../protocol/routes.ts'
+import { FORMS, MODELS, RESPONSES } from '../protocol/routes.ts'
 import type { Forward } from './forward.ts'
 import type { ForwardOpen } from './forward-open.ts'
 
@@ -42,7 +42,8 @@ function openOnly(open: ForwardOpen, request: Request, exchange: Exchange): Prom
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
   // Of a form nothing is read: whatever does not say that it is one may name what is another's.
   const form = FORMS.has(exchange.route ?? '') && isForm(request.headers.get('content-type') ?? '')
-  return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none' })
+  const makes = exchange.route === RESPONSES && { makes: 'response' as const }
+  return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none', ...makes })
 }
 
 const isForm = (type: string) => /^multipart\/form-data\s*(;|$)/i.test(type)

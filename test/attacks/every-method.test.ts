@@ -45,7 +45,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/users/me/sessions/:id': ['DELETE'],
   '/v1/users/me/keys': ['GET', 'HEAD', 'POST'],
   '/v1/users/me/keys/:id': ['DELETE'],
+  '/v1/responses/:id': ['DELETE', 'GET', 'HEAD'],
+  '/v1/responses/:id/cancel': ['POST'],
+  '/v1/responses/:id/input_items': ['GET', 'HEAD'],
   ...Object.fromEntries(INFERENCE.filter(({ method }) => method === 'POST').map(({ path }) => [path, ['POST']])),
+  // By other methods it is an id, and nobody's.
+  '/v1/responses/input_tokens': ['DELETE', 'GET', 'HEAD', 'POST'],
 }
 const UUID = /\r\nx-request-id: [\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\r\n/i
 
@@ -67,7 +72,8 @@ function statusOf(path: string, signed: boolean, method: string): number {
   if (path === '/v1/models') return 502
   if (path === '/v1/conversations' && method === 'POST') return 502
   // Nobody owns anything.
-  if (path.startsWith('/v1/conversations/') || path.startsWith('/v1/signature/')) return 404
+  if (path === '/v1/responses/input_tokens' && method === 'POST') return 200
+  if (/^\/v1\/(?:conversations|responses|signature)\//.test(path)) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
 }
 

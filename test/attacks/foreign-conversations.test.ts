@@ -3,7 +3,7 @@ import { HOST, hurl } from '../kit/attack.ts'
 import { engines } from '../kit/engines.ts'
 import { type Caller, type Owning, owning } from '../kit/owning.ts'
 
-/** Every route with a parameter that names a conversation, and what it takes. A new route is a new line. */
+/** Every route with a parameter that names a conversation or a response, and what it takes. A new route is a new line. */
 const NAMING: Readonly<Record<string, string>> = {
   'GET /v1/conversations/:id': '',
   'POST /v1/conversations/:id': '{"metadata":{}}',
@@ -17,6 +17,15 @@ const NAMING: Readonly<Record<string, string>> = {
   'DELETE /v1/conversations/:id/archive': '',
   'POST /v1/conversations/:id/clone': '',
   'DELETE /v1/conversations/:id': '',
+  'GET /v1/responses/:id': '',
+  'POST /v1/responses/:id/cancel': '',
+  'GET /v1/responses/:id/input_items': '',
+  'DELETE /v1/responses/:id': '',
+}
+/** What a route answers its owner, if not 200; what is completed cannot be cancelled. */
+const STATUSES: Readonly<Record<string, number>> = {
+  'POST /v1/conversations/:id/clone': 201,
+  'POST /v1/responses/:id/cancel': 400,
 }
 /** Routes whose parameter names what this gateway keeps itself. */
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
@@ -28,19 +37,19 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'as it is': id => id,
   'without its prefix': id => id.slice(5),
   'in upper case': id => id.toUpperCase(),
-  'its digits in upper case': id => `conv_${id.slice(5).toUpperCase()}`,
-  'its prefix in upper case': id => `CONV_${id.slice(5)}`,
+  'its digits in upper case': id => `${id.slice(0, 5)}${id.slice(5).toUpperCase()}`,
+  'its prefix in upper case': id => `${id.slice(0, 5).toUpperCase()}${id.slice(5)}`,
   'a UUID with hyphens': hyphened,
-  'a UUID with hyphens and the prefix': id => `conv_${hyphened(id)}`,
+  'a UUID with hyphens and the prefix': id => `${id.slice(0, 5)}${hyphened(id)}`,
   'a URN': id => `urn:uuid:${hyphened(id)}`,
-  'a URN with the prefix': id => `conv_urn:uuid:${hyphened(id)}`,
-  'in escaped braces': id => `conv_%7B${hyphened(id)}%7D`,
-  'its first letter escaped': id => `%63${id.slice(1)}`,
+  'a URN with the prefix': id => `${id.slice(0, 5)}urn:uuid:${hyphened(id)}`,
+  'in escaped braces': id => `${id.slice(0, 5)}%7B${hyphened(id)}%7D`,
+  'its first letter escaped': id => `%${Buffer.from(id).toString('hex', 0, 1)}${id.slice(1)}`,
   'its underscore escaped': id => id.replace('_', '%5F'),
   'every letter escaped': id => Buffer.from(id).toString('hex').replaceAll(/../g, '%$&'),
   'with a dot behind it': id => `${id}.`,
   'with a dot before it': id => `.${id}`,
-  'its prefix twice': id => `conv_${id}`,
+  'its prefix twice': id => `${id.slice(0, 5)}${id}`,
   'with a blank behind it': id => `${id}%20`,
   'with a blank before it': id => `%20${id}`,
   'with a tab behind it': id => `${id}%09`,
@@ -48,7 +57,7 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'with a question behind it, escaped': id => `${id}%3Fx`,
   'with a fragment behind it, escaped': id => `${id}%23`,
   'with a semicolon behind it, escaped': id => `${id}%3Bx`,
-  'with a look-alike letter': id => id.replace('c', '%D1%81'),
+  'with a look-alike letter': id => id.replace('_', '%EF%BC%BF'),
   'in wide letters': id => `%EF%BD%83${id.slice(1)}`,
   'with a soft hyphen': id => `${id}%C2%AD`,
   'with a letter that is not UTF-8': id => `${id}%FF`,
@@ -60,6 +69,7 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'a percent sign, escaped': () => '%2A',
   'three dots': () => '...',
   'another route’s word': () => 'batch',
+  'another route’s word, of responses': () => 'input_tokens',
 }
 /** What is refused before any route is looked for. */
 const REFUSED: Readonly<Record<string, (id: string) => string>> = {
@@ -67,7 +77,7 @@ const REFUSED: Readonly<Record<string, (id: string) => string>> = {
   'two dots, escaped': () => '%2e%2e%2f..',
   'with an escaped slash': id => `x%2F..%2F${id}`,
   'with an escaped backslash': id => `x%5C..%5C${id}`,
-  'escaped twice': id => `%2563${id.slice(1)}`,
+  'escaped twice': id => `%25${Buffer.from(id).toString('hex', 0, 1)}${id.slice(1)}`,
   'with a NUL behind it': id => `${id}%00`,
   'with a semicolon behind it': id => `${id};x`,
   'two slashes': id => `/${id}`,
@@ -89,12 +99,14 @@ let ada: Caller
 let eve: Caller
 let id: string
 let item: string
+let response: string
 
 beforeAll(async () => {
   at = await owning(await engines[0]!.fresh())
   ada = await at.session()
   eve = await at.jwt('eve')
   await begin()
+  await respond()
   await at.begun(eve)
 })
 afterAll(() => at.stop())
@@ -103,6 +115,10 @@ async function begin(): Promise<void> {
   id = await at.begun(ada)
   const items = [{ role: 'user', content: 'Hello' }]
   item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
+}
+
+async function respond(): Promise<void> {
+  response = (await ada.told<{ id: string }>('POST', '/responses', { model: 'stand-in/small', input: 'Hello' })).id
 }
 
 /** By raw socket: whoever builds a URL mends what is odd in it. */
@@ -118,6 +134,7 @@ async function ask(caller: Caller, line: string, body = '') {
 const lineOf = (route: string, spelled: string, named = 'msg_1') =>
   route.replace(':item', named).replace(':id', spelled)
 const unknown = `conv_${'0'.repeat(32)}`
+const idFor = (route: string) => (route.includes('/responses/') ? response : id)
 
 test('this page knows every route with a parameter', () => {
   const naming = at.kit.routes.filter(({ path }) => path.includes(':')).map(({ method, path }) => `${method} ${path}`)
@@ -127,9 +144,10 @@ test('this page knows every route with a parameter', () => {
 describe.each(Object.entries(NAMING))('%s', (route, body) => {
   test('is its owner’s by the one spelling', async () => {
     const before = at.heard.length
-    const { status } = await ask(ada, lineOf(route, id, item), body)
-    expect([status, at.heard.length - before]).toEqual([route.endsWith('/clone') ? 201 : 200, 1])
+    const { status } = await ask(ada, lineOf(route, idFor(route), item), body)
+    expect([status, at.heard.length - before]).toEqual([STATUSES[route] ?? 200, 1])
     if (route === 'DELETE /v1/conversations/:id') await begin()
+    if (route === 'DELETE /v1/responses/:id') await respond()
     if (route.startsWith('DELETE') && route.includes(':item')) {
       const items = [{ role: 'user', content: 'Again' }]
       item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
@@ -137,28 +155,47 @@ describe.each(Object.entries(NAMING))('%s', (route, body) => {
   })
 
   test('is nobody’s by any other spelling, and a stranger’s by none', async () => {
+    const own = idFor(route)
     const before = at.heard.length
     const { status, same } = await ask(ada, lineOf(route, unknown), body)
     expect(status).toBe(404)
     for (const [name, spell] of Object.entries(SPELLINGS))
-      for (const caller of spell(id) === id ? [eve] : [ada, eve]) {
-        const answer = await ask(caller, lineOf(route, spell(id)), body)
+      for (const caller of spell(own) === own ? [eve] : [ada, eve]) {
+        const answer = await ask(caller, lineOf(route, spell(own)), body)
         expect([name, answer.same]).toEqual([name, same])
       }
     expect(at.heard).toHaveLength(before)
-    expect((await at.rowsOf(eve)).map(row => row.id)).not.toContain(id)
+    expect((await at.rowsOf(eve)).map(row => row.id)).not.toContain(own)
   })
 
   test('is not reached by what no two readers read alike', async () => {
     const before = at.heard.length
     for (const [name, spell] of Object.entries(REFUSED))
       for (const caller of [ada, eve]) {
-        const { status } = await ask(caller, lineOf(route, spell(id)), body)
+        const { status } = await ask(caller, lineOf(route, spell(idFor(route))), body)
         expect([name, [400, 404].includes(status ?? 0)]).toEqual([name, true])
       }
-    for (const spell of Object.values(RESOLVED)) await ask(eve, lineOf(route, spell(id)), body)
+    for (const spell of Object.values(RESOLVED)) await ask(eve, lineOf(route, spell(idFor(route))), body)
     expect(at.heard).toHaveLength(before)
   })
+})
+
+test('a response goes on with none but the caller’s own', async () => {
+  const body = { model: 'stand-in/small', input: 'x' }
+  const before = at.heard.length
+  const bodies = new Set<string>()
+  for (const [caller, previous_response_id] of [
+    [eve, response],
+    [eve, 'resp_0'],
+    [ada, response.toUpperCase()],
+    [ada, response.slice(5)],
+    [ada, id],
+  ] as const) {
+    const answer = await caller.ask('POST', '/responses', { ...body, previous_response_id })
+    bodies.add(`${answer.status} ${await answer.text()}`)
+  }
+  expect([...bodies]).toEqual([expect.stringMatching(/^404 .*not_found/)])
+  expect(at.heard).toHaveLength(before)
 })
 
 test.each(['/responses', '/chat/completions'])('%s goes on with no conversation but the caller’s own', async path => {

@@ -1,8 +1,7 @@
-import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { Turn } from '../../src/dev/cloud/turns.ts'
 import { cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
-import { type Conversing, conversing } from '../kit/conversing.ts'
+import { type Conversing, conversing, lock } from '../kit/conversing.ts'
 import { engines } from '../kit/engines.ts'
 
 const { start, clear } = cloudGateways()
@@ -11,13 +10,6 @@ afterAll(clear)
 const ROUTES = ['POST conversations', 'POST conversations/{id}/clone', 'DELETE conversations/{id}']
 // The lock that stops a gateway is SQLite's; the statements are tried on both engines elsewhere.
 const [sqlite] = engines
-
-/** Keeps everybody from writing to a SQLite database, until it is called. */
-function lock(url: string): () => void {
-  const file = new Database(url.replace('sqlite:', ''))
-  file.run('BEGIN IMMEDIATE')
-  return () => file.close()
-}
 
 /** Calls when as many have come as there are routes, and lets none of them go on before that has ended. */
 function together(act: () => Promise<unknown>): () => Promise<unknown> {

@@ -26,6 +26,8 @@ export interface CloudGateway {
 }
 
 export const DUE_MS = 60_000
+/** The same of a response: the kit waits ten minutes for an answer to begin. */
+export const RESPONSE_DUE_MS = 600_000 + DUE_MS
 export const CREATE = 'POST /v1/conversations'
 
 /** Starts such pairs on a database, and stops them all. */
@@ -89,10 +91,10 @@ async function booksOf(url: string): Promise<Books> {
   return { owned: idsOf(true), orphans: idsOf(false), makings: making?.['n'] ?? 0 }
 }
 
-/** What is not right: conversations that nobody owns, those that somebody owns and are gone, and what is still to be done. */
-export async function wrongIn(url: string, cloud: StandInCloud) {
+/** What is not right: things of a kind that nobody owns, those that somebody owns and are gone, and what is still to be done. */
+export async function wrongIn(url: string, cloud: StandInCloud, kind: 'conversations' | 'responses' = 'conversations') {
   const { owned: known, orphans, makings } = await booksOf(url)
-  const there = cloud.ids('conversations')
+  const there = cloud.ids(kind)
   return {
     ...(there.some(id => !known.includes(id)) && { lost: there.filter(id => !known.includes(id)) }),
     ...(known.some(id => !there.includes(id)) && { gone: known.filter(id => !there.includes(id)) }),

@@ -171,6 +171,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
     open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
     stallMs: allPatience.bodyMs,
+    headerMs: allPatience.headerMs,
     send: options.send ?? transport(allPatience),
   })
   const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }

@@ -13,6 +13,11 @@ describe('the id in what a backend answers', () => {
     },
   )
 
+  test('is found in events too', () => {
+    expect(idIn(Buffer.from('event: response.created\ndata: {"response":{"id":"resp_1"}}\n\n'))).toBe('resp_1')
+    expect(idIn(Buffer.from('data: {"response":{"id":"../models"}}\n\n'))).toBeUndefined()
+  })
+
   test.each(['', 'null', '[]', '"conv_1"', '<html>', '{"id":"a"'])('is not in %p', answer => {
     expect(idIn(Buffer.from(answer))).toBeUndefined()
   })

@@ -11,11 +11,15 @@ import type { Kept, Manner, State } from './state.ts'
 
 /** Responses: create, read, cancel, delete, what one was given. */
 export function responses(state: State, manner: Manner): Routes {
-  const { responses: shelf, signed } = state
+  const { responses: shelf, signed, made } = state
   return {
     'POST responses': async call => {
+      const key = manner.isForgetful ? null : call.heard.headers.get('idempotency-key')
+      const before = key !== null && made.get(key)
+      if (before) return json(before)
       const asked = await jsonOf(call)
       const begun = begin(state, asked, manner)
+      if (key !== null) made.set(key, begun.body)
       if (asked['stream'] !== true) {
         begun.complete()
         return signedJson(signed, begun.id, call.heard, begun.body)
