@@ -8,6 +8,7 @@ import { durable } from './features/conversations/durable.ts'
 import { conversations } from './features/conversations/routes.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
+import { files } from './features/files/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { signature } from './features/signature.ts'
@@ -81,7 +82,8 @@ export function gateway(parts: Parts) {
   if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.open) rooms.use(conversations({ ...gates, ...out.open, belongings: owned, store, log: parts.log }))
-  if (out.keeping) rooms.use(durable({ ...gates, ...out.keeping, belongings: owned }))
+  const keeping = out.keeping && { ...ours, ...out.keeping, belongings: owned }
+  if (keeping) rooms.use(durable(keeping)).use(files(keeping))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 

@@ -12,6 +12,7 @@ import { forwardTo } from './upstream/forward.ts'
 import { forwardOpen } from './upstream/forward-open.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
 import type { Reading } from './upstream/judged.ts'
+import { keepFile } from './upstream/keep-file.ts'
 import { kept } from './upstream/kept.ts'
 import { maker } from './upstream/make.ts'
 import { makings } from './upstream/makings.ts'
@@ -25,6 +26,8 @@ import { ways } from './upstream/ways.ts'
 
 const HPKE_KEYS_KEPT_MS = 5000
 const BUNDLE_KEPT_MS = 10_000
+// Of the minute that a making is its beginner's.
+const RENEW_MS = 20_000
 
 /** What goes up, and what is asked there on everybody's behalf. */
 export function wayOut(parts: Parts, owned: Belongings) {
@@ -43,7 +46,7 @@ export function wayOut(parts: Parts, owned: Belongings) {
     forward: ways({ sealed: toEnclave?.forward, open: toOpen, models, plaintext }),
     open: open && toOpen && { open: toOpen, ask: errand({ backend: open, send: callOut }), backend: open.name },
     enclave: toEnclave,
-    keeping: open && keepingAt({ ...shared, backend: open, judge }),
+    keeping: open && toOpen && { ...keepingAt({ ...shared, backend: open, judge }), open: toOpen },
   }
 }
 
@@ -51,8 +54,14 @@ export function wayOut(parts: Parts, owned: Belongings) {
 function keepingAt(shared: Shared & { judge: Reading['judge'] }) {
   const ask = errand({ ...shared, send: callOut })
   const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }) }
-  const make = maker({ ...deps, identityKey: shared.keys.identity })
-  return { ...deps, make, reconcile: reconcile({ ...deps, orphans: orphans(shared) }) }
+  const making = { ...deps, identityKey: shared.keys.identity }
+  const make = maker(making)
+  return {
+    ...deps,
+    make,
+    keepFile: keepFile({ ...making, renewMs: RENEW_MS }),
+    reconcile: reconcile({ ...deps, orphans: orphans(shared) }),
+  }
 }
 
 type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }

@@ -16,6 +16,10 @@ export interface Load {
   readonly length: Length
   /** Its media type; as the client wrote it unless told. */
   readonly type?: string
+  /** As the backend sees it; made of the client's unless told. */
+  readonly idempotencyKey?: string
+  /** What breaks it off; the client's leaving unless told. */
+  readonly signal?: AbortSignal
 }
 
 /** A body's length, `null` where none is told and it goes in chunks. */
@@ -39,11 +43,12 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
   return async (
     request,
     exchange,
-    { backend, base = backend.base, path = exchange.target.path, body, length, type },
+    { backend, base = backend.base, path = exchange.target.path, body, length, type, signal = request.signal, ...load },
   ) => {
     const { credentials, below, passes, asks } = backend
-    const idempotencyKey = request.headers.get('idempotency-key')
     const owner = exchange.principal?.owner ?? ''
+    const chosen = request.headers.get('idempotency-key')
+    const { idempotencyKey = chosen === null ? null : idempotencyKeyOf(identityKey, owner, chosen) } = load
     const sendWith = (authorization: string) =>
       send({
         origin: base,
@@ -53,7 +58,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
           ...upHeaders(request.headers, passes),
           ...(type !== undefined && { 'content-type': type }),
           ...(length !== null && { 'content-length': String(length) }),
-          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKeyOf(identityKey, owner, idempotencyKey) }),
+          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKey }),
           authorization,
           'user-agent': userAgent,
           'x-request-id': exchange.id,
@@ -63,7 +68,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
         reached: () => {
           exchange.reached = true
         },
-        signal: request.signal,
+        signal,
       })
     const given = credentials.current()
     const authorization = typeof given === 'string' ? given : await given

@@ -3,6 +3,7 @@ import { idempotencyKeyOf } from '../protocol/headers.ts'
 import { faultOf, type Log } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Kind } from '../protocol/reference-names.ts'
+import type { Write } from '../store/store.ts'
 import type { Backend } from './backends.ts'
 import type { Errand } from './errand.ts'
 import { type Reading, readJudged } from './judged.ts'
@@ -39,30 +40,53 @@ export type Make = (request: Request, exchange: Exchange, what: What) => Promise
  * @throws Problem `database_unavailable`, where nothing is left at the backend or will be; `upstream_…`
  */
 export function maker(deps: Deps): Make {
-  const { backend, onBehalf, ask, makings, identityKey, log } = deps
-
+  const { backend, onBehalf } = deps
+  const { begin, settle } = giver(deps)
   return async (request, exchange, what) => {
     onBehalf.begin(exchange)
-    const owner = exchange.principal?.owner ?? ''
     const body = await readJudged(request, exchange, deps)
-    const chosen = request.headers.get('idempotency-key')
-    const idempotencyKey = chosen === null ? crypto.randomUUID() : idempotencyKeyOf(identityKey, owner, chosen)
-    const making = await makings.begin({ ...what, idempotencyKey })
+    const begun = await begin(request, exchange, what)
     const answer = await onBehalf.ask(exchange, {
       method: 'POST',
-      path: pathOfMaking(making),
-      headers: { 'idempotency-key': idempotencyKey },
+      path: pathOfMaking(begun.making),
+      headers: { 'idempotency-key': begun.making.idempotencyKey },
       ...(body.length > 0 && { body: new Uint8Array(body) }),
     })
-    if (answer.ok) await give(answer, making, { owner, isFresh: chosen === null })
-    else if (isRefusal(answer.status)) await dropped(making)
+    await settle(answer, begun)
     return passedOn(answer, exchange, backend.name)
   }
+}
 
-  async function give(answer: Response, making: Making, to: { owner: string; isFresh: boolean }): Promise<void> {
-    const id = idIn(await answer.clone().bytes())
+/** A making under way, and for whom. */
+export interface Begun {
+  readonly making: Making
+  readonly owner: string
+  /** Whether no other request has its `Idempotency-Key`. */
+  readonly isFresh: boolean
+}
+
+/** What is written beside an owner's row, of the thing of that id, from the answer that told of it. */
+export type Beside = (id: string, answer: Uint8Array) => readonly Write[]
+
+/** Begins makings, and gives what comes of them to their callers; as {@link maker}. */
+export function giver({ ask, makings, identityKey, log }: Pick<Deps, 'ask' | 'makings' | 'identityKey' | 'log'>) {
+  async function begin({ headers }: Request, { principal }: Exchange, what: What): Promise<Begun> {
+    const owner = principal?.owner ?? ''
+    const chosen = headers.get('idempotency-key')
+    const idempotencyKey = chosen === null ? crypto.randomUUID() : idempotencyKeyOf(identityKey, owner, chosen)
+    return { making: await makings.begin({ ...what, idempotencyKey }), owner, isFresh: chosen === null }
+  }
+
+  /** By what the backend answered; an answer that may still be read. */
+  async function settle(answer: Response, begun: Begun, beside?: Beside): Promise<void> {
+    if (answer.ok) await give(await answer.clone().bytes(), begun, beside)
+    else if (isRefusal(answer.status)) await dropped(begun.making)
+  }
+
+  async function give(answer: Uint8Array, { making, ...to }: Begun, beside?: Beside): Promise<void> {
+    const id = idIn(answer)
     if (id === undefined) throw new Problem('upstream_malformed', 'The backend made something and did not say its id.')
-    await makings.own(making, { id, owner: to.owner }).catch(async error => {
+    await makings.own(making, { id, owner: to.owner }, beside?.(id, answer)).catch(async error => {
       // By a key of the client's own the answer may speak of what an earlier request made, and has its owner; and the
       // next try may still get it.
       if (to.isFresh) await takenBack(making, id)
@@ -88,6 +112,8 @@ export function maker(deps: Deps): Make {
       log('warn', 'reconcile_failed', { fault: faultOf(error) })
     })
   }
+
+  return { begin, settle, dropped }
 }
 
 /** Whether an answer says that nothing was made; a server's fault (5xx) may come from a proxy that did not wait for it. */

@@ -1,6 +1,6 @@
 import { faultOf, type Log } from '../protocol/log.ts'
-import type { Errand } from './errand.ts'
-import type { Abandoned, Makings } from './makings.ts'
+import type { Asked, Errand } from './errand.ts'
+import type { Abandoned, Making, Makings } from './makings.ts'
 import type { Orphan, Orphans } from './orphans.ts'
 import { idIn, pathOf, pathOfMaking } from './places.ts'
 
@@ -16,12 +16,14 @@ interface Deps {
 export type Reconcile = () => Promise<void>
 
 const CALLS_AT_ONCE = 4
+const FORM_TYPE = 'multipart/form-data; boundary=none'
+const EMPTY_FORM = '--none--\r\n'
 const FIRST_PAUSE_MS = 30_000
 const LONGEST_PAUSE_MS = 3_600_000
 
 /**
  * Takes up what was left, by whichever process: a making is asked for again under its `Idempotency-Key`, with an empty
- * object, for of what is in it nothing is kept; what comes of that is nobody's, unless somebody has it. Then what is
+ * object or form, for of what is in it nothing is kept; what comes of that is nobody's, unless somebody has it. Then what is
  * nobody's is deleted. What fails is tried again, later each time.
  *
  * A second process that takes up the same does no harm: what it makes goes, and what is gone is gone.
@@ -32,8 +34,7 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
 
   async function resolve(making: Abandoned): Promise<boolean> {
     if (!(await makings.take(making, later(making.tries)))) return true
-    const headers = { 'idempotency-key': making.idempotencyKey }
-    const answer = await answered({ method: 'POST', path: pathOfMaking(making), body: '{}', headers })
+    const answer = await answered(again(making))
     if (!answer) return false
     if (isForLater(answer.status)) {
       log('warn', 'reconcile_failed', { status: answer.status })
@@ -42,8 +43,8 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     const id = answer.ok ? idIn(await answer.bytes()) : undefined
     if (id !== undefined) await makings.disown(making, id)
     else await makings.drop(making)
-    // Asked again, it would make one more each time.
-    if (answer.ok && id === undefined) log('error', 'making_lost')
+    // Asked again, it would make one more each time; and who finds no file in the form does not know the key.
+    if (id === undefined && (answer.ok || making.kind === 'file')) log('error', 'making_lost')
     return true
   }
 
@@ -57,7 +58,7 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
   }
 
   /** None where the backend cannot be reached, and the rest need not be tried now. */
-  async function answered(asked: Parameters<Errand>[0]): Promise<Response | undefined> {
+  async function answered(asked: Asked): Promise<Response | undefined> {
     try {
       return await ask(asked)
     } catch (error) {
@@ -75,6 +76,14 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     })
     return round
   }
+}
+
+/** The same once more, with nothing in it. */
+function again(making: Making): Asked {
+  const asked = { method: 'POST', path: pathOfMaking(making) } as const
+  const headers = { 'idempotency-key': making.idempotencyKey }
+  if (making.kind !== 'file') return { ...asked, headers, body: '{}' }
+  return { ...asked, headers: { ...headers, 'content-type': FORM_TYPE }, body: EMPTY_FORM }
 }
 
 /** Whether it is worth asking again: a fault of the server's, or a refusal for now, or of our key. */
