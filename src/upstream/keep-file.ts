@@ -70,17 +70,21 @@ export function keepFile(deps: Deps): KeepFile {
       exchange.bytesUp += bytes
     }
     const opened = await openBody(request, { stallMs, maxBytes: maxFileBytes, counted, isEnough: () => true })
-    const begun = await begin(request, exchange, { kind: 'file', source: null })
-    const letGo = renewing(begun, deps)
     try {
-      const answer = await send(request, exchange, begun, watched(opened, request))
+      const begun = await begin(request, exchange, { kind: 'file', source: null })
+      const letGo = renewing(begun, deps)
+      const answer = await send(request, exchange, begun, watched(opened, request)).finally(letGo)
       await settle(answer, begun, beside)
       return await passedOn(answer, exchange, backend.name)
-    } finally {
-      letGo()
+    } catch (error) {
+      opened?.rest?.cancel().catch(ignored)
+      throw error
     }
   }
 }
+
+/** What is left of a form that goes nowhere is of no interest. */
+const ignored = () => undefined
 
 /** Keeps a making its beginner's until the function that comes back is called. */
 function renewing({ making }: Begun, { makings, renewMs, log }: Pick<Deps, 'makings' | 'renewMs' | 'log'>): () => void {

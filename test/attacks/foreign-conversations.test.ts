@@ -3,7 +3,7 @@ import { HOST, hurl } from '../kit/attack.ts'
 import { engines } from '../kit/engines.ts'
 import { type Caller, type Owning, owning } from '../kit/owning.ts'
 
-/** Every route with a parameter that names a conversation, and what it takes. A new route is a new line. */
+/** Every route with a parameter that names a conversation or a file, and what it takes. A new route is a new line. */
 const NAMING: Readonly<Record<string, string>> = {
   'GET /v1/conversations/:id': '',
   'POST /v1/conversations/:id': '{"metadata":{}}',
@@ -17,6 +17,9 @@ const NAMING: Readonly<Record<string, string>> = {
   'DELETE /v1/conversations/:id/archive': '',
   'POST /v1/conversations/:id/clone': '',
   'DELETE /v1/conversations/:id': '',
+  'GET /v1/files/:id': '',
+  'GET /v1/files/:id/content': '',
+  'DELETE /v1/files/:id': '',
 }
 /** Routes whose parameter names what this gateway keeps itself. */
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
@@ -28,19 +31,21 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'as it is': id => id,
   'without its prefix': id => id.slice(5),
   'in upper case': id => id.toUpperCase(),
-  'its digits in upper case': id => `conv_${id.slice(5).toUpperCase()}`,
-  'its prefix in upper case': id => `CONV_${id.slice(5)}`,
+  'its digits in upper case': id => prefixOf(id) + id.slice(5).toUpperCase(),
+  'its prefix in upper case': id => prefixOf(id).toUpperCase() + id.slice(5),
   'a UUID with hyphens': hyphened,
-  'a UUID with hyphens and the prefix': id => `conv_${hyphened(id)}`,
+  'a UUID with hyphens and the prefix': id => prefixOf(id) + hyphened(id),
+  'a UUID without hyphens and the prefix': id => prefixOf(id) + id.slice(5).replaceAll('-', ''),
   'a URN': id => `urn:uuid:${hyphened(id)}`,
-  'a URN with the prefix': id => `conv_urn:uuid:${hyphened(id)}`,
-  'in escaped braces': id => `conv_%7B${hyphened(id)}%7D`,
-  'its first letter escaped': id => `%63${id.slice(1)}`,
+  'a URN with the prefix': id => `${prefixOf(id)}urn:uuid:${hyphened(id)}`,
+  'in escaped braces': id => `${prefixOf(id)}%7B${hyphened(id)}%7D`,
+  'its first letter escaped': id => `%${hexOf(id)}${id.slice(1)}`,
   'its underscore escaped': id => id.replace('_', '%5F'),
+  'its hyphens escaped': id => id.replaceAll('-', '%2D'),
   'every letter escaped': id => Buffer.from(id).toString('hex').replaceAll(/../g, '%$&'),
   'with a dot behind it': id => `${id}.`,
   'with a dot before it': id => `.${id}`,
-  'its prefix twice': id => `conv_${id}`,
+  'its prefix twice': id => prefixOf(id) + id,
   'with a blank behind it': id => `${id}%20`,
   'with a blank before it': id => `%20${id}`,
   'with a tab behind it': id => `${id}%09`,
@@ -48,8 +53,8 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'with a question behind it, escaped': id => `${id}%3Fx`,
   'with a fragment behind it, escaped': id => `${id}%23`,
   'with a semicolon behind it, escaped': id => `${id}%3Bx`,
-  'with a look-alike letter': id => id.replace('c', '%D1%81'),
-  'in wide letters': id => `%EF%BD%83${id.slice(1)}`,
+  'with a look-alike letter': id => id.replace(/[ce]/, letter => (letter === 'c' ? '%D1%81' : '%D0%B5')),
+  'in wide letters': id => encodeURIComponent(String.fromCodePoint(id.charCodeAt(0) + 0xfee0)) + id.slice(1),
   'with a soft hyphen': id => `${id}%C2%AD`,
   'with a letter that is not UTF-8': id => `${id}%FF`,
   'with a comma and itself': id => `${id},${id}`,
@@ -67,7 +72,7 @@ const REFUSED: Readonly<Record<string, (id: string) => string>> = {
   'two dots, escaped': () => '%2e%2e%2f..',
   'with an escaped slash': id => `x%2F..%2F${id}`,
   'with an escaped backslash': id => `x%5C..%5C${id}`,
-  'escaped twice': id => `%2563${id.slice(1)}`,
+  'escaped twice': id => `%25${hexOf(id)}${id.slice(1)}`,
   'with a NUL behind it': id => `${id}%00`,
   'with a semicolon behind it': id => `${id};x`,
   'two slashes': id => `/${id}`,
@@ -80,8 +85,14 @@ const RESOLVED: Readonly<Record<string, (id: string) => string>> = {
   'two steps up and down': () => '../conversations/..',
 }
 
+const prefixOf = (id: string) => id.slice(0, 5)
+const hexOf = (id: string) => id.charCodeAt(0).toString(16)
+
 function hyphened(id: string): string {
-  return id.slice(5).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return id
+    .slice(5)
+    .replaceAll('-', '')
+    .replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 let at: Owning
@@ -89,6 +100,7 @@ let ada: Caller
 let eve: Caller
 let id: string
 let item: string
+let file: string
 
 beforeAll(async () => {
   at = await owning(await engines[0]!.fresh())
@@ -96,11 +108,13 @@ beforeAll(async () => {
   eve = await at.jwt('eve')
   await begin()
   await at.begun(eve)
+  await at.filed(eve)
 })
 afterAll(() => at.stop())
 
 async function begin(): Promise<void> {
   id = await at.begun(ada)
+  file = await at.filed(ada)
   const items = [{ role: 'user', content: 'Hello' }]
   item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
 }
@@ -117,7 +131,11 @@ async function ask(caller: Caller, line: string, body = '') {
 
 const lineOf = (route: string, spelled: string, named = 'msg_1') =>
   route.replace(':item', named).replace(':id', spelled)
+const isOfFiles = (route: string) => route.includes('/files/')
+const idFor = (route: string) => (isOfFiles(route) ? file : id)
 const unknown = `conv_${'0'.repeat(32)}`
+/** How often the backend is asked: what a file is called and how long it is, is told from our rows. */
+const callsOf = (route: string) => (route === 'GET /v1/files/:id' ? 0 : 1)
 
 test('this page knows every route with a parameter', () => {
   const naming = at.kit.routes.filter(({ path }) => path.includes(':')).map(({ method, path }) => `${method} ${path}`)
@@ -127,9 +145,9 @@ test('this page knows every route with a parameter', () => {
 describe.each(Object.entries(NAMING))('%s', (route, body) => {
   test('is its owner’s by the one spelling', async () => {
     const before = at.heard.length
-    const { status } = await ask(ada, lineOf(route, id, item), body)
-    expect([status, at.heard.length - before]).toEqual([route.endsWith('/clone') ? 201 : 200, 1])
-    if (route === 'DELETE /v1/conversations/:id') await begin()
+    const { status } = await ask(ada, lineOf(route, idFor(route), item), body)
+    expect([status, at.heard.length - before]).toEqual([route.endsWith('/clone') ? 201 : 200, callsOf(route)])
+    if (/^DELETE \/v1\/\w+\/:id$/.test(route)) await begin()
     if (route.startsWith('DELETE') && route.includes(':item')) {
       const items = [{ role: 'user', content: 'Again' }]
       item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id
@@ -141,22 +159,22 @@ describe.each(Object.entries(NAMING))('%s', (route, body) => {
     const { status, same } = await ask(ada, lineOf(route, unknown), body)
     expect(status).toBe(404)
     for (const [name, spell] of Object.entries(SPELLINGS))
-      for (const caller of spell(id) === id ? [eve] : [ada, eve]) {
-        const answer = await ask(caller, lineOf(route, spell(id)), body)
+      for (const caller of spell(idFor(route)) === idFor(route) ? [eve] : [ada, eve]) {
+        const answer = await ask(caller, lineOf(route, spell(idFor(route))), body)
         expect([name, answer.same]).toEqual([name, same])
       }
     expect(at.heard).toHaveLength(before)
-    expect((await at.rowsOf(eve)).map(row => row.id)).not.toContain(id)
+    expect((await at.rowsOf(eve)).map(row => row.id)).not.toContain(idFor(route))
   })
 
   test('is not reached by what no two readers read alike', async () => {
     const before = at.heard.length
     for (const [name, spell] of Object.entries(REFUSED))
       for (const caller of [ada, eve]) {
-        const { status } = await ask(caller, lineOf(route, spell(id)), body)
+        const { status } = await ask(caller, lineOf(route, spell(idFor(route))), body)
         expect([name, [400, 404].includes(status ?? 0)]).toEqual([name, true])
       }
-    for (const spell of Object.values(RESOLVED)) await ask(eve, lineOf(route, spell(id)), body)
+    for (const spell of Object.values(RESOLVED)) await ask(eve, lineOf(route, spell(idFor(route))), body)
     expect(at.heard).toHaveLength(before)
   })
 })

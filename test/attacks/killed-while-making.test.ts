@@ -8,7 +8,7 @@ import { engines } from '../kit/engines.ts'
 const { start, clear } = cloudGateways()
 afterAll(clear)
 
-const ROUTES = ['POST conversations', 'POST conversations/{id}/clone', 'DELETE conversations/{id}']
+const ROUTES = ['POST conversations', 'POST conversations/{id}/clone', 'DELETE conversations/{id}', 'POST files']
 // The lock that stops a gateway is SQLite's; the statements are tried on both engines elsewhere.
 const [sqlite] = engines
 
@@ -66,12 +66,12 @@ const MOMENTS: Readonly<Record<string, (doomed: Doomed) => Promise<void>>> = {
     await gone
   },
   'when its callers have their answers': async ({ gateway, ask }) => {
-    expect(await ask()).toEqual([201, 201, 200])
+    expect(await ask()).toEqual([201, 201, 200, 201])
     await gateway.kill()
   },
 }
 
-describe('a gateway that begins a conversation, clones one and deletes one', () => {
+describe('a gateway that begins a conversation, clones one, deletes one and takes a file', () => {
   test.each(Object.entries(MOMENTS))('and is killed %s leaves none that nobody can open', async (_, killed) => {
     const url = (await sqlite?.fresh()) ?? ''
     const { cloud, begin, kit, clock, ask } = await start(url)
@@ -81,6 +81,7 @@ describe('a gateway that begins a conversation, clones one and deletes one', () 
       'POST /v1/conversations',
       `POST /v1/conversations/${source}/clone`,
       `DELETE /v1/conversations/${going}`,
+      'POST /v1/files',
     ]
     await killed({
       ...{ url, gateway },

@@ -89,11 +89,16 @@ async function booksOf(url: string): Promise<Books> {
   return { owned: idsOf(true), orphans: idsOf(false), makings: making?.['n'] ?? 0 }
 }
 
-/** What is not right: conversations that nobody owns, those that somebody owns and are gone, and what is still to be done. */
+/** What is not right: conversations and files that nobody owns, those that somebody owns and are gone, and what is still to be done. */
 export async function wrongIn(url: string, cloud: StandInCloud) {
   const { owned: known, orphans, makings } = await booksOf(url)
-  const there = cloud.ids('conversations')
+  const there = [...cloud.ids('conversations'), ...cloud.ids('files')]
+  const unlisted = await runOn<string>(
+    url,
+    "SELECT id FROM belongings WHERE kind = 'file' AND owner IS NOT NULL EXCEPT SELECT id FROM files",
+  )
   return {
+    ...(unlisted.length > 0 && { unlisted }),
     ...(there.some(id => !known.includes(id)) && { lost: there.filter(id => !known.includes(id)) }),
     ...(known.some(id => !there.includes(id)) && { gone: known.filter(id => !there.includes(id)) }),
     ...(orphans.length > 0 && { orphans }),

@@ -1,4 +1,5 @@
 import { startGateway } from './gateway.ts'
+import { fileForm } from './owning.ts'
 
 /** A gateway in a process of its own, before a cloud that outlives it. */
 export interface Conversing {
@@ -20,7 +21,8 @@ export async function conversing(database: string, cloud: string): Promise<Conve
   return {
     ask: line => {
       const [method = '', path] = line.split(' ')
-      return fetch(url + path, { method, headers }).then(
+      const body = path === '/v1/files' ? fileForm() : null
+      return fetch(url + path, { method, headers, body }).then(
         answer => answer.status,
         () => undefined,
       )
