@@ -45,8 +45,8 @@ describe('on a full disk', () => {
   )
 
   test.skipIf(!can).each([
-    [named('conversation'), 'conversations', CREATE, () => '{}'],
-    [named('file'), 'files', 'POST /v1/files', () => fileForm()],
+    [named('conversation'), 'conversations', CREATE, (): FormData | string => '{}'],
+    [named('file'), 'files', 'POST /v1/files', (): FormData | string => fileForm()],
   ] as const)('a %s that cannot be given to anybody is deleted, there or later', async (_, kind, create, bodyOf) => {
     const full = small()
     const path = join(full.path, 'x.db')
