@@ -37,14 +37,15 @@ const FORM = /^multipart\/form-data[\t ]*(?:;|$)/i
  * tells of the file, which goes; any other finds no file in that form, and what may be lost there is logged. A list of
  * its files would not tell which it is, for others may use the same workspace, and what is theirs must never go.
  *
- * A client that leaves amid its form breaks it off, and then nothing was made; later it is kept all the same.
+ * A client that leaves amid its body breaks it off, and that is asked about too: the form may have ended before the body
+ * did. Later the file is kept all the same.
  * @throws Problem `invalid_body` for anything but a form, `body_too_large`, `database_unavailable`, `upstream_…`
  */
 export function keepFile(deps: Deps): KeepFile {
   const { backend, onBehalf, cooldown, handOver, maxFileBytes, stallMs } = deps
   const { begin, settle, dropped } = giver(deps)
 
-  /** @throws Problem; then nothing was made if not all of the body had been read, or nobody was reached. */
+  /** @throws Problem; where nobody was reached nothing was made. */
   async function send(request: Request, exchange: Exchange, { making }: Begun, body: Watched): Promise<Response> {
     try {
       const answer = await handOver(request, exchange, {
@@ -57,7 +58,7 @@ export function keepFile(deps: Deps): KeepFile {
       if (!body.isWhole()) answer.destroy()
       return told
     } catch (error) {
-      if (!(body.isWhole() && exchange.reached)) await dropped(making)
+      if (!exchange.reached) await dropped(making)
       throw error
     }
   }

@@ -43,8 +43,10 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     const id = answer.ok ? idIn(await answer.bytes()) : undefined
     if (id !== undefined) await makings.disown(making, id)
     else await makings.drop(making)
-    // Asked again, it would make one more each time; and who finds no file in the form does not know the key.
-    if (id === undefined && (answer.ok || making.kind === 'file')) log('error', 'making_lost')
+    // Asked again, it would make one more each time.
+    if (answer.ok && id === undefined) log('error', 'making_lost')
+    // Who finds no file in the form does not know the key, or never had the file.
+    else if (id === undefined && making.kind === 'file') log('warn', 'making_lost')
     return true
   }
 
