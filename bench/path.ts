@@ -33,6 +33,7 @@ const ways = {
   plaintext: true,
   stallMs: 60_000,
   maxBodyBytes: 2 ** 26,
+  maxFileBytes: 2 ** 29,
   maxJsonBytes: 2 ** 25,
   headerMs: 600_000,
 }

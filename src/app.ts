@@ -8,6 +8,7 @@ import { durable } from './features/conversations/durable.ts'
 import { conversations } from './features/conversations/routes.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
+import { files } from './features/files/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { responses } from './features/responses.ts'
@@ -81,12 +82,9 @@ export function gateway(parts: Parts) {
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) {
-    const kept = { ...gates, ...out.keeping, belongings: owned }
+    const kept = { ...ours, ...out.keeping, belongings: owned }
     rooms.use(signature({ ...gates, ledger, forward: kept.open }))
-    rooms
-      .use(conversations({ ...kept, store, log: parts.log }))
-      .use(durable(kept))
-      .use(responses(kept))
+    rooms.use(conversations(kept)).use(durable(kept)).use(responses(kept)).use(files(kept))
   }
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))

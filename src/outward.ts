@@ -14,6 +14,7 @@ import { forwardOpen } from './upstream/forward-open.ts'
 import { giving } from './upstream/giving.ts'
 import { type HandOver, handOver } from './upstream/hand-over.ts'
 import type { Reading } from './upstream/judged.ts'
+import { keepFile } from './upstream/keep-file.ts'
 import { kept } from './upstream/kept.ts'
 import { maker } from './upstream/make.ts'
 import { makings } from './upstream/makings.ts'
@@ -28,6 +29,8 @@ import { ways } from './upstream/ways.ts'
 
 const HPKE_KEYS_KEPT_MS = 5000
 const BUNDLE_KEPT_MS = 10_000
+// Of the minute that a making is its beginner's.
+const RENEW_MS = 20_000
 
 /** What goes up, and what is asked there on everybody's behalf. */
 export function wayOut(parts: Parts, owned: Belongings) {
@@ -59,6 +62,7 @@ function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Bel
     onBehalf: deps.onBehalf,
     open: forwardOpen({ ...shared, claim: claimer({ ...shared, giving: gives }) }),
     make: maker({ ...deps, giving: gives }),
+    keepFile: keepFile({ ...deps, giving: gives, renewMs: RENEW_MS }),
     remove: remover(deps),
     reconcile: reconcile({ ...deps, orphans: orphans(shared) }),
   }

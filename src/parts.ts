@@ -38,6 +38,8 @@ export interface Parts {
   maxInFlight: number
   /** The longest request body. */
   maxBodyBytes: number
+  /** The longest form that brings a file. */
+  maxFileBytes: number
   /** Where what callers use is booked. */
   ledger: Ledger
   /** Tokens that a caller may use in a UTC day; 0 sets no limit. */

@@ -119,6 +119,7 @@ function chosen(config: Config) {
     mockLogin: config.DEV_MODE,
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
+    maxFileBytes: config.MAX_FILE_BYTES,
     tokenLimit: config.TOKEN_LIMIT_DAY,
     enclaveHosts: config.TINFOIL_ENCLAVE_HOSTS,
     plaintext: config.ALLOW_PLAINTEXT,

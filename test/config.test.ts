@@ -40,6 +40,7 @@ describe('what is read', () => {
       CONCURRENT_LIMIT: 8,
       MAX_IN_FLIGHT: 1000,
       MAX_BODY_BYTES: 68_157_440,
+      MAX_FILE_BYTES: 536_870_912,
       MAX_JSON_BYTES: 33_554_432,
       TINFOIL_BASE_URL: 'https://inference.tinfoil.sh',
       TINFOIL_ENCLAVE_HOSTS: [

@@ -69,6 +69,10 @@ export const PARAMETERS = {
   Limit: inQuery('limit', 'How many at most, 1 to 1000; 20 unless told.'),
   After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),
   Order: inQuery('order', '`desc`, the last used first, or `asc`; `desc` unless told.'),
+  FileId: inPath('id', 'The id of a file of yours, spelled as it was given to you.', { type: 'string' }),
+  FileLimit: inQuery('limit', 'How many at most, 1 to 10000; 10000 unless told.'),
+  FileOrder: inQuery('order', '`desc`, the last made first, or `asc`; `desc` unless told.'),
+  Purpose: inQuery('purpose', 'Those that were uploaded for this alone.'),
 } as const
 
 /** Answer headers. */
@@ -89,6 +93,7 @@ export const HEADERS = {
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
   'X-Sealgate-Backend': text('Who answered: `tinfoil`, `openai`, or of a list of models both.', 'tinfoil'),
   'X-Upstream-Request-Id': text("The backend's own id of this request.", 'req-1'),
+  'X-Content-Type-Options': text('What is said of its media type is meant.', 'nosniff'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
 }
 

@@ -72,6 +72,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
       { name: 'inference', description: 'What a backend answers.' },
       { name: 'conversations', description: 'What is kept for a caller, at a backend that keeps things.' },
       { name: 'responses', description: 'Answers that are kept for a caller, at a backend that keeps things.' },
+      { name: 'files', description: 'Files that are kept for a caller there.' },
       { name: 'accounts', description: 'Who is signed in, and what is theirs.' },
       { name: 'usage', description: 'What a caller used.' },
       { name: 'trust', description: 'What a client asks before it seals.' },

@@ -39,6 +39,12 @@ export const limits = {
     what: 'The longest request body, in bytes: 64 MiB, what an enclave takes, and 1 MiB for the seal.',
     why: 'Operators who allow less, or whose enclave takes more.',
   },
+  MAX_FILE_BYTES: {
+    kind: integer(1, 1_099_511_627_776),
+    default: '536870912',
+    what: 'The longest form that brings a file to OPENAI_BASE_URL, in bytes (512 MiB), in place of MAX_BODY_BYTES.',
+    why: 'Operators who allow less, or whose backend keeps larger files.',
+  },
   MAX_JSON_BYTES: {
     kind: integer(1, 1_073_741_824),
     default: '33554432',

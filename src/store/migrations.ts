@@ -56,4 +56,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX makings_by_time ON makings (due_at)',
     'CREATE TABLE kept_secrets (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL)',
   ],
+  [
+    'CREATE TABLE files (id TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, bytes BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, filename TEXT NOT NULL, purpose TEXT NOT NULL)',
+    'CREATE INDEX files_of_owner ON files (owner, created_at, id)',
+  ],
 ]

@@ -212,6 +212,19 @@ export const belongings = sqliteTable(
   table => [primaryKey({ columns: [table.kind, table.id] })],
 )
 
+/** What a backend told of files that are among the belongings, to list them by. Times in seconds since the epoch. */
+export const files = sqliteTable('files', {
+  id: text().primaryKey(),
+  owner: text().notNull(),
+  bytes: bigint().notNull(),
+  createdAt: bigint('created_at').notNull(),
+  expiresAt: bigint('expires_at'),
+  /** Sealed. */
+  filename: text().notNull(),
+  /** As a JSON string, for PostgreSQL takes no text with a NUL in it. */
+  purpose: text().notNull(),
+})
+
 /** What a backend was asked, or is about to be asked, to make, while its id is not known. */
 export const makings = sqliteTable('makings', {
   id: text().primaryKey(),

@@ -1,6 +1,6 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { foldedEmail } from '../protocol/email.ts'
-import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from './schema.ts'
+import { apiKeys, files, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from './schema.ts'
 
 /** A column whose values are sealed, and the column that holds the row's id. */
 export interface SealedColumn {
@@ -30,6 +30,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: sessions, column: sessions.proof, row: sessions.id },
   { table: signIns, column: signIns.content, row: signIns.stateHash },
   { table: linkedAccounts, column: linkedAccounts.account, row: linkedAccounts.id },
+  { table: files, column: files.filename, row: files.id },
   { table: keptSecrets, column: keptSecrets.value, row: keptSecrets.name },
 ]
 

@@ -64,7 +64,8 @@ interface Facts {
   sealed: boolean
 }
 
-function refusalOf(answer: IncomingMessage, { status, hasBody, sealed }: Facts): Problem | undefined {
+/** Why an answer is not passed on; `undefined` for one that is. */
+export function refusalOf(answer: IncomingMessage, { status, hasBody, sealed }: Facts): Problem | undefined {
   // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
   if (status < 200 || status > 599 || !isHttp1(answer) || !isFramed(answer) || (hasBody && answer.destroyed))
     return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')

@@ -18,6 +18,8 @@ export interface Load {
   readonly type?: string
   /** Its `Idempotency-Key`; the client's, made the caller's own, unless told. */
   readonly idempotencyKey?: string
+  /** What breaks it off; the client's leaving unless told. */
+  readonly signal?: AbortSignal
 }
 
 /** A body's length, `null` where none is told and it goes in chunks. */
@@ -41,12 +43,12 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
   return async (
     request,
     exchange,
-    { backend, base = backend.base, path = exchange.target.path, body, length, type, idempotencyKey: told },
+    { backend, base = backend.base, path = exchange.target.path, body, length, type, signal = request.signal, ...load },
   ) => {
     const { credentials, below, passes, asks } = backend
-    const chosen = request.headers.get('idempotency-key')
     const owner = exchange.principal?.owner ?? ''
-    const idempotencyKey = told ?? (chosen === null ? null : idempotencyKeyOf(identityKey, owner, chosen))
+    const chosen = request.headers.get('idempotency-key')
+    const { idempotencyKey = chosen === null ? null : idempotencyKeyOf(identityKey, owner, chosen) } = load
     const sendWith = (authorization: string) =>
       send({
         origin: base,
@@ -66,7 +68,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
         reached: () => {
           exchange.reached = true
         },
-        signal: request.signal,
+        signal,
       })
     const given = credentials.current()
     const authorization = typeof given === 'string' ? given : await given

@@ -1,12 +1,11 @@
 import type { Exchange } from '../protocol/exchange.ts'
-import { Problem } from '../protocol/problem.ts'
 import type { Backend } from './backends.ts'
 import { isUnsent } from './call.ts'
-import { type Giving, isRefusal, type What } from './giving.ts'
+import type { Giving, What } from './giving.ts'
 import { type Reading, readJudged } from './judged.ts'
 import type { OnBehalf } from './on-behalf.ts'
 import { passedOn } from './passed-on.ts'
-import { idIn, pathOfMaking } from './places.ts'
+import { pathOfMaking } from './places.ts'
 
 interface Deps extends Reading {
   backend: Backend
@@ -43,14 +42,7 @@ export function maker(deps: Deps): Make {
       if (isUnsent(error)) await giving.drop(begun)
       throw error
     })
-    if (answer.ok) await giving.give(begun, await madeIn(answer))
-    else if (isRefusal(answer.status)) await giving.drop(begun)
+    await giving.settle(begun, answer)
     return passedOn(answer, exchange, backend.name)
   }
-}
-
-async function madeIn(answer: Response): Promise<string> {
-  const id = idIn(await answer.clone().bytes())
-  if (id === undefined) throw new Problem('upstream_malformed', 'The backend made something and did not say its id.')
-  return id
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { and, eq, lte, sql } from 'drizzle-orm'
 import type { Kind } from '../protocol/reference-names.ts'
 import { activity, belongings, makings as table } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
 
 /** What a backend is asked to make. */
 interface Wanted {
@@ -27,11 +27,14 @@ export interface Abandoned extends Making {
 export interface Makings {
   /** Writes down what is about to be asked. For a minute, and `withinMs`, it is nobody's business but its beginner's. */
   begin(wanted: Wanted, withinMs: number): Promise<Making>
+  /** For a minute from now, unless it was taken up already. */
+  renew(making: Making): Promise<void>
   /**
    * Ends a making, and gives its owner what came of it, and them alone: what is somebody's stays theirs. Where the making
-   * was taken up by {@link Makings.take} meanwhile, the thing is nobody's, and will be deleted.
+   * was taken up by {@link Makings.take} meanwhile, the thing is nobody's, and will be deleted. What is to be written
+   * `beside` that is, all or nothing, once the owner's row stands.
    */
-  own(making: Making, made: { id: string; owner: string }): Promise<void>
+  own(making: Making, made: { id: string; owner: string }, beside?: readonly Write[]): Promise<void>
   /** Whose the thing of that id is now; `null` where it is nobody's. */
   ownerOf(making: Making, id: string): Promise<string | null>
   /** Ends one that came to nothing. */
@@ -57,17 +60,21 @@ const ACTS: Readonly<Record<Kind, string>> = { conversation: 'conversation', res
 
 /** Things in the making, in the database. */
 export function makings({ store, now }: Deps): Makings {
-  const { begin, hold, give, note, drop, ownerOf, due, take, disown } = prepare(store)
+  const { begin, renew, hold, give, note, drop, ownerOf, due, take, disown } = prepare(store)
   return {
     begin: async (wanted, withinMs) => {
       const making = { id: randomBytes(16).toString('hex'), ...wanted }
       await store.ask(() => begin.execute({ ...making, dueAt: now() + withinMs + DUE_MS }))
       return making
     },
-    own: async ({ id: making, kind }, { id, owner }) => {
+    renew: async ({ id: making }) => {
+      await store.ask(() => renew.execute({ making, dueAt: now() + DUE_MS }))
+    },
+    own: async ({ id: making, kind }, { id, owner }, beside = []) => {
       const act = { act: ACTS[kind], actId: randomBytes(8).toString('hex') }
       const values = { making, kind, id, owner, at: now(), ...act }
-      await store.atomically([hold, note, give, drop].map(statement => ({ statement, values })))
+      const writes = (...statements: Write['statement'][]) => statements.map(statement => ({ statement, values }))
+      await store.atomically([...writes(hold, note, give), ...beside, ...writes(drop)])
     },
     ownerOf: async ({ kind }, id) => (await store.ask(() => ownerOf.execute({ kind, id })))[0]?.owner ?? null,
     drop: async ({ id: making }) => {
@@ -98,6 +105,11 @@ function prepare({ db }: Store) {
         ...{ id: value('id'), kind: value('kind'), source: value('source') },
         ...{ idempotencyKey: value('idempotencyKey'), dueAt: value('dueAt') },
       })
+      .prepare(),
+    renew: db
+      .update(table)
+      .set({ dueAt: value('dueAt') })
+      .where(and(isIt, eq(table.tries, 0)))
       .prepare(),
     /** Changes nothing, and holds the row until the transaction ends: who takes it up does so before, or never. */
     hold: db

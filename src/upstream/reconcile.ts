@@ -1,6 +1,6 @@
 import { faultOf, type Log } from '../protocol/log.ts'
-import type { Errand } from './errand.ts'
-import type { Abandoned, Makings } from './makings.ts'
+import type { Asked, Errand } from './errand.ts'
+import type { Abandoned, Making, Makings } from './makings.ts'
 import type { Orphan, Orphans } from './orphans.ts'
 import { idIn, pathOf, pathOfMaking } from './places.ts'
 
@@ -16,12 +16,14 @@ interface Deps {
 export type Reconcile = () => Promise<void>
 
 const CALLS_AT_ONCE = 4
+const FORM_TYPE = 'multipart/form-data; boundary=none'
+const EMPTY_FORM = '--none--\r\n'
 const FIRST_PAUSE_MS = 30_000
 const LONGEST_PAUSE_MS = 3_600_000
 
 /**
  * Takes up what was left, by whichever process: a making is asked for again under its `Idempotency-Key`, with an empty
- * object, for of what is in it nothing is kept; what comes of that is nobody's, unless somebody has it. Then what is
+ * object or form, for of what is in it nothing is kept; what comes of that is nobody's, unless somebody has it. Then what is
  * nobody's is deleted. What fails is tried again, later each time.
  *
  * A second process that takes up the same does no harm: what it makes goes, and what is gone is gone.
@@ -32,14 +34,15 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
 
   async function resolve(making: Abandoned): Promise<boolean> {
     if (!(await makings.take(making, later(making.tries)))) return true
-    const headers = { 'idempotency-key': making.idempotencyKey }
-    const answer = await answered({ method: 'POST', path: pathOfMaking(making), body: '{}', headers })
+    const answer = await answered(again(making))
     if (!answer) return false
     const id = answer.ok ? idIn(await answer.bytes()) : undefined
     if (id !== undefined) await makings.disown(making, id)
     else await makings.drop(making)
     // Asked again, it would make one more each time.
     if (answer.ok && id === undefined) log('error', 'making_lost')
+    // Who finds no file in the form does not know the key, or never had the file.
+    else if (id === undefined && making.kind === 'file') log('warn', 'making_lost')
     return true
   }
 
@@ -53,7 +56,7 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
   }
 
   /** None where the backend cannot be reached or says that it cannot now, and the rest need not be tried now either. */
-  async function answered(asked: Parameters<Errand>[0]): Promise<Response | undefined> {
+  async function answered(asked: Asked): Promise<Response | undefined> {
     try {
       const answer = await ask(asked)
       if (!isForLater(answer.status)) return answer
@@ -74,6 +77,14 @@ export function reconcile({ ask, makings, orphans, now, log }: Deps): Reconcile 
     })
     return round
   }
+}
+
+/** The same once more, with nothing in it. */
+function again(making: Making): Asked {
+  const asked = { method: 'POST', path: pathOfMaking(making) } as const
+  const headers = { 'idempotency-key': making.idempotencyKey }
+  if (making.kind !== 'file') return { ...asked, headers, body: '{}' }
+  return { ...asked, headers: { ...headers, 'content-type': FORM_TYPE }, body: EMPTY_FORM }
 }
 
 /** Whether it is worth asking again: a fault of the server's, or a refusal for now, or of our key. */

@@ -6,15 +6,20 @@ import type { OnBehalf } from './on-behalf.ts'
 import { passedOn } from './passed-on.ts'
 import { pathOf } from './places.ts'
 
+/** Forgets whose a thing was. */
+type Forget = (owner: string, thing: Reference) => Promise<void>
+
 interface Deps {
   backend: Backend
   onBehalf: OnBehalf
-  /** Forgets whose a thing was. */
-  forget: (owner: string, thing: Reference) => Promise<void>
+  forget: Forget
 }
 
-/** Deletes what is its caller's, at the backend and here; the answer is the backend's. */
-export type Remove = (exchange: Exchange, thing: Reference) => Promise<Response>
+/**
+ * Deletes what is its caller's, at the backend and here; the answer is the backend's. Where more than its owner is known of
+ * a thing, `forget` forgets all of it.
+ */
+export type Remove = (exchange: Exchange, thing: Reference, forget?: Forget) => Promise<Response>
 
 const DELETED: Readonly<Record<Kind, string>> = {
   conversation: 'conversation.deleted',
@@ -26,8 +31,8 @@ const DELETED: Readonly<Record<Kind, string>> = {
  * The thing goes first, and then its row: who is stopped in between finds it gone the next time, and is answered alike.
  * The call is the gateway's own, for a client that leaves must not break it off between the two.
  */
-export function remover({ backend, onBehalf, forget }: Deps): Remove {
-  return async (exchange, thing) => {
+export function remover({ backend, onBehalf, forget: forgetOwner }: Deps): Remove {
+  return async (exchange, thing, forget = forgetOwner) => {
     onBehalf.begin(exchange)
     const answer = await onBehalf.ask(exchange, { method: 'DELETE', path: pathOf(thing) + exchange.target.query })
     const isGone = answer.status === 404

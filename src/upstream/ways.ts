@@ -46,7 +46,8 @@ function openOnly(open: ForwardOpen, request: Request, exchange: Exchange): Prom
   return open(request, exchange, { body: hasBody ? (form ? 'form' : 'json') : 'none', ...makes })
 }
 
-const isForm = (type: string) => /^multipart\/form-data\s*(;|$)/i.test(type)
+/** Whether a media type says that a body is a form. */
+export const isForm = (type: string) => /^multipart\/form-data\s*(;|$)/i.test(type)
 
 /**
  * Holds a request to a backend that reads bodies to an open one.

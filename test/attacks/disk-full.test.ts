@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { CREATE, cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
 import { devGateways, UNAVAILABLE, unavailable } from '../kit/dev.ts'
 import { type Disk, disk, mayMount } from '../kit/disk.ts'
+import { fileForm } from '../kit/owning.ts'
 
 const { start, failing, clear } = devGateways()
 const { start: gatewayTo, clear: clearClouds } = cloudGateways()
@@ -43,25 +44,29 @@ describe('on a full disk', () => {
     },
   )
 
-  test.skipIf(!can)(named('what was made and cannot be given to anybody is deleted, there or later'), async () => {
+  test.skipIf(!can).each([
+    [named('conversation'), 'conversations', CREATE, (): FormData | string => '{}'],
+    [named('file'), 'files', 'POST /v1/files', (): FormData | string => fileForm()],
+  ] as const)('a %s that cannot be given to anybody is deleted, there or later', async (_, kind, create, bodyOf) => {
     const full = small()
     const path = join(full.path, 'x.db')
-    const { ask, begin, cloud, kit, clock } = await gatewayTo(`sqlite:${path}`, { path })
-    const id = await begin()
+    const { ask, cloud, kit, clock } = await gatewayTo(`sqlite:${path}`, { path })
+    expect((await ask(create, { body: bodyOf() })).status).toBe(201)
+    const ids = cloud.ids(kind)
     for (const turn of [{ times: 0 }, { cut: 'before' as const }]) {
-      cloud.next({ on: 'POST conversations', after: async () => full.fill() })
-      cloud.next({ on: 'DELETE conversations/{id}', ...turn })
-      expect(await unavailable(await ask(CREATE, { body: '{}' }))).toBe(UNAVAILABLE)
-      expect(cloud.ids('conversations')).toHaveLength(turn.cut ? 2 : 1)
-      const asked = cloud.counts.get('POST conversations')
-      expect(await unavailable(await ask(CREATE, { body: '{}' }))).toBe(UNAVAILABLE)
-      expect(cloud.counts.get('POST conversations')).toBe(asked)
+      cloud.next({ on: `POST ${kind}`, after: async () => full.fill() })
+      cloud.next({ on: `DELETE ${kind}/{id}`, ...turn })
+      expect(await unavailable(await ask(create, { body: bodyOf() }))).toBe(UNAVAILABLE)
+      expect(cloud.ids(kind)).toHaveLength(turn.cut ? 2 : 1)
+      const asked = cloud.counts.get(`POST ${kind}`)
+      expect(await unavailable(await ask(create, { body: bodyOf() }))).toBe(UNAVAILABLE)
+      expect(cloud.counts.get(`POST ${kind}`)).toBe(asked)
       full.clear()
     }
     clock.pass(DUE_MS)
     await kit.reconcile()
     expect(await wrongIn(`sqlite:${path}`, cloud)).toEqual({})
-    expect(cloud.ids('conversations')).toEqual([id])
+    expect(cloud.ids(kind)).toEqual(ids)
   })
 
   test.skipIf(!can)(named('a start with a database on it is one line and exit 1'), async () => {

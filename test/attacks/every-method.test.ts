@@ -36,6 +36,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/conversations/:id/items/:item': ['DELETE', 'GET', 'HEAD'],
   '/v1/conversations/:id/pin': ['DELETE', 'POST'],
   '/v1/conversations/:id/archive': ['DELETE', 'POST'],
+  '/v1/files': ['GET', 'HEAD', 'POST'],
+  '/v1/files/:id': ['DELETE', 'GET', 'HEAD'],
+  '/v1/files/:id/content': ['GET', 'HEAD'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -71,9 +74,11 @@ function statusOf(path: string, signed: boolean, method: string): number {
   // The upstream lists nothing, and makes nothing that has an id.
   if (path === '/v1/models') return 502
   if (path === '/v1/conversations' && method === 'POST') return 502
+  // It is no form.
+  if (path === '/v1/files' && method === 'POST') return 400
   // Nobody owns anything.
   if (path === '/v1/responses/input_tokens' && method === 'POST') return 200
-  if (/^\/v1\/(?:conversations|responses|signature)\//.test(path)) return 404
+  if (/^\/v1\/(?:conversations|responses|files|signature)\//.test(path)) return 404
   return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
 }
 

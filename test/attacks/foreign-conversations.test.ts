@@ -3,7 +3,7 @@ import { HOST, hurl } from '../kit/attack.ts'
 import { engines } from '../kit/engines.ts'
 import { type Caller, type Owning, owning } from '../kit/owning.ts'
 
-/** Every route with a parameter that names a conversation or a response, and what it takes. A new route is a new line. */
+/** Every route with a parameter that names a conversation, a response or a file, and what it takes. A new route is a new line. */
 const NAMING: Readonly<Record<string, string>> = {
   'GET /v1/conversations/:id': '',
   'POST /v1/conversations/:id': '{"metadata":{}}',
@@ -21,6 +21,9 @@ const NAMING: Readonly<Record<string, string>> = {
   'POST /v1/responses/:id/cancel': '',
   'GET /v1/responses/:id/input_items': '',
   'DELETE /v1/responses/:id': '',
+  'GET /v1/files/:id': '',
+  'GET /v1/files/:id/content': '',
+  'DELETE /v1/files/:id': '',
 }
 /** What a route answers its owner, if not 200; what is completed cannot be cancelled. */
 const STATUSES: Readonly<Record<string, number>> = {
@@ -37,19 +40,21 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'as it is': id => id,
   'without its prefix': id => id.slice(5),
   'in upper case': id => id.toUpperCase(),
-  'its digits in upper case': id => `${id.slice(0, 5)}${id.slice(5).toUpperCase()}`,
-  'its prefix in upper case': id => `${id.slice(0, 5).toUpperCase()}${id.slice(5)}`,
+  'its digits in upper case': id => prefixOf(id) + id.slice(5).toUpperCase(),
+  'its prefix in upper case': id => prefixOf(id).toUpperCase() + id.slice(5),
   'a UUID with hyphens': hyphened,
-  'a UUID with hyphens and the prefix': id => `${id.slice(0, 5)}${hyphened(id)}`,
+  'a UUID with hyphens and the prefix': id => prefixOf(id) + hyphened(id),
+  'a UUID without hyphens and the prefix': id => prefixOf(id) + id.slice(5).replaceAll('-', ''),
   'a URN': id => `urn:uuid:${hyphened(id)}`,
-  'a URN with the prefix': id => `${id.slice(0, 5)}urn:uuid:${hyphened(id)}`,
-  'in escaped braces': id => `${id.slice(0, 5)}%7B${hyphened(id)}%7D`,
-  'its first letter escaped': id => `%${Buffer.from(id).toString('hex', 0, 1)}${id.slice(1)}`,
+  'a URN with the prefix': id => `${prefixOf(id)}urn:uuid:${hyphened(id)}`,
+  'in escaped braces': id => `${prefixOf(id)}%7B${hyphened(id)}%7D`,
+  'its first letter escaped': id => `%${hexOf(id)}${id.slice(1)}`,
   'its underscore escaped': id => id.replace('_', '%5F'),
+  'its hyphens escaped': id => id.replaceAll('-', '%2D'),
   'every letter escaped': id => Buffer.from(id).toString('hex').replaceAll(/../g, '%$&'),
   'with a dot behind it': id => `${id}.`,
   'with a dot before it': id => `.${id}`,
-  'its prefix twice': id => `${id.slice(0, 5)}${id}`,
+  'its prefix twice': id => prefixOf(id) + id,
   'with a blank behind it': id => `${id}%20`,
   'with a blank before it': id => `%20${id}`,
   'with a tab behind it': id => `${id}%09`,
@@ -57,8 +62,8 @@ const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
   'with a question behind it, escaped': id => `${id}%3Fx`,
   'with a fragment behind it, escaped': id => `${id}%23`,
   'with a semicolon behind it, escaped': id => `${id}%3Bx`,
-  'with a look-alike letter': id => id.replace('_', '%EF%BC%BF'),
-  'in wide letters': id => `%EF%BD%83${id.slice(1)}`,
+  'with a look-alike letter': id => id.replace(/[ce]/, letter => (letter === 'c' ? '%D1%81' : '%D0%B5')),
+  'in wide letters': id => encodeURIComponent(String.fromCodePoint(id.charCodeAt(0) + 0xfee0)) + id.slice(1),
   'with a soft hyphen': id => `${id}%C2%AD`,
   'with a letter that is not UTF-8': id => `${id}%FF`,
   'with a comma and itself': id => `${id},${id}`,
@@ -77,7 +82,7 @@ const REFUSED: Readonly<Record<string, (id: string) => string>> = {
   'two dots, escaped': () => '%2e%2e%2f..',
   'with an escaped slash': id => `x%2F..%2F${id}`,
   'with an escaped backslash': id => `x%5C..%5C${id}`,
-  'escaped twice': id => `%25${Buffer.from(id).toString('hex', 0, 1)}${id.slice(1)}`,
+  'escaped twice': id => `%25${hexOf(id)}${id.slice(1)}`,
   'with a NUL behind it': id => `${id}%00`,
   'with a semicolon behind it': id => `${id};x`,
   'two slashes': id => `/${id}`,
@@ -90,8 +95,14 @@ const RESOLVED: Readonly<Record<string, (id: string) => string>> = {
   'two steps up and down': () => '../conversations/..',
 }
 
+const prefixOf = (id: string) => id.slice(0, 5)
+const hexOf = (id: string) => id.charCodeAt(0).toString(16)
+
 function hyphened(id: string): string {
-  return id.slice(5).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  return id
+    .slice(5)
+    .replaceAll('-', '')
+    .replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 let at: Owning
@@ -100,6 +111,7 @@ let eve: Caller
 let id: string
 let item: string
 let response: string
+let file: string
 
 beforeAll(async () => {
   at = await owning(await engines[0]!.fresh())
@@ -107,7 +119,9 @@ beforeAll(async () => {
   eve = await at.jwt('eve')
   await begin()
   await respond()
+  file = await at.filed(ada)
   await at.begun(eve)
+  await at.filed(eve)
 })
 afterAll(() => at.stop())
 
@@ -133,8 +147,10 @@ async function ask(caller: Caller, line: string, body = '') {
 
 const lineOf = (route: string, spelled: string, named = 'msg_1') =>
   route.replace(':item', named).replace(':id', spelled)
+const idFor = (route: string) => (route.includes('/files/') ? file : route.includes('/responses/') ? response : id)
 const unknown = `conv_${'0'.repeat(32)}`
-const idFor = (route: string) => (route.includes('/responses/') ? response : id)
+/** How often the backend is asked: what a file is called and how long it is, is told from our rows. */
+const callsOf = (route: string) => (route === 'GET /v1/files/:id' ? 0 : 1)
 
 test('this page knows every route with a parameter', () => {
   const naming = at.kit.routes.filter(({ path }) => path.includes(':')).map(({ method, path }) => `${method} ${path}`)
@@ -145,9 +161,10 @@ describe.each(Object.entries(NAMING))('%s', (route, body) => {
   test('is its owner’s by the one spelling', async () => {
     const before = at.heard.length
     const { status } = await ask(ada, lineOf(route, idFor(route), item), body)
-    expect([status, at.heard.length - before]).toEqual([STATUSES[route] ?? 200, 1])
+    expect([status, at.heard.length - before]).toEqual([STATUSES[route] ?? 200, callsOf(route)])
     if (route === 'DELETE /v1/conversations/:id') await begin()
     if (route === 'DELETE /v1/responses/:id') await respond()
+    if (route === 'DELETE /v1/files/:id') file = await at.filed(ada)
     if (route.startsWith('DELETE') && route.includes(':item')) {
       const items = [{ role: 'user', content: 'Again' }]
       item = (await ada.told<{ data: { id: string }[] }>('POST', `/conversations/${id}/items`, { items })).data[0]!.id

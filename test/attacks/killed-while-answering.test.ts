@@ -75,7 +75,7 @@ describe('a gateway that passes on a response', () => {
     // The other process's clock is the machine's.
     clock.pass(2 * RESPONSE_DUE_MS)
     await kit.reconcile()
-    expect(await wrongIn(url, cloud, 'responses')).toEqual({})
+    expect(await wrongIn(url, cloud, ['responses'])).toEqual({})
     expect(cloud.ids('responses')).toHaveLength(isKept ? 1 : 0)
   })
 })

@@ -3,11 +3,12 @@ import type { Turn } from '../../src/dev/cloud/turns.ts'
 import { cloudGateways, DUE_MS, wrongIn } from '../kit/books.ts'
 import { type Conversing, conversing, lock } from '../kit/conversing.ts'
 import { engines } from '../kit/engines.ts'
+import { fileForm } from '../kit/owning.ts'
 
 const { start, clear } = cloudGateways()
 afterAll(clear)
 
-const ROUTES = ['POST conversations', 'POST conversations/{id}/clone', 'DELETE conversations/{id}']
+const ROUTES = ['POST conversations', 'POST conversations/{id}/clone', 'DELETE conversations/{id}', 'POST files']
 // The lock that stops a gateway is SQLite's; the statements are tried on both engines elsewhere.
 const [sqlite] = engines
 
@@ -58,12 +59,12 @@ const MOMENTS: Readonly<Record<string, (doomed: Doomed) => Promise<void>>> = {
     await gone
   },
   'when its callers have their answers': async ({ gateway, ask }) => {
-    expect(await ask()).toEqual([201, 201, 200])
+    expect(await ask()).toEqual([201, 201, 200, 201])
     await gateway.kill()
   },
 }
 
-describe('a gateway that begins a conversation, clones one and deletes one', () => {
+describe('a gateway that begins a conversation, clones one, deletes one and takes a file', () => {
   test.each(Object.entries(MOMENTS))('and is killed %s leaves none that nobody can open', async (_, killed) => {
     const url = (await sqlite?.fresh()) ?? ''
     const { cloud, begin, kit, clock, ask } = await start(url)
@@ -73,13 +74,14 @@ describe('a gateway that begins a conversation, clones one and deletes one', () 
       'POST /v1/conversations',
       `POST /v1/conversations/${source}/clone`,
       `DELETE /v1/conversations/${going}`,
+      'POST /v1/files',
     ]
     await killed({
       ...{ url, gateway },
       each: turn => {
         for (const on of ROUTES) cloud.next({ on, ...turn })
       },
-      ask: () => Promise.all(lines.map(line => gateway.ask(line))),
+      ask: () => Promise.all(lines.map(line => gateway.ask(line, line.endsWith('/files') ? fileForm() : undefined))),
     })
     // The other process's clock is the machine's.
     clock.pass(2 * DUE_MS)

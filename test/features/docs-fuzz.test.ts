@@ -83,7 +83,7 @@ const operationsOf = ({ paths }: Document) =>
   Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [method.toUpperCase(), path, operation] as const),
   )
-const isKept = ({ tags }: Operation) => tags.includes('conversations')
+const isKept = ({ tags }: Operation) => tags.some(tag => tag === 'conversations' || tag === 'files')
 const operations = [
   ...operationsOf(document),
   ...operationsOf(await documentOf(keeping.kit)).filter(([, , operation]) => isKept(operation)),
@@ -196,6 +196,7 @@ async function ownOf(operation: Operation, path: string): Promise<Own> {
 
 async function keptIds(path: string): Promise<Own['ids']> {
   if (!path.includes('{id}')) return {}
+  if (path.includes('/files/')) return { id: await keeping.filed(ada) }
   const id = await keeping.begun(ada)
   if (!path.includes('{item}')) return { id }
   const items = [{ role: 'user', content: 'Hello' }]

@@ -91,11 +91,19 @@ async function booksOf(url: string): Promise<Books> {
   return { owned: idsOf(true), orphans: idsOf(false), makings: making?.['n'] ?? 0 }
 }
 
-/** What is not right: things of a kind that nobody owns, those that somebody owns and are gone, and what is still to be done. */
-export async function wrongIn(url: string, cloud: StandInCloud, kind: 'conversations' | 'responses' = 'conversations') {
+/** What a cloud keeps. */
+type Things = 'conversations' | 'responses' | 'files'
+
+/** What is not right: things that nobody owns, those that somebody owns and are gone, and what is still to be done. */
+export async function wrongIn(url: string, cloud: StandInCloud, kinds: readonly Things[] = ['conversations', 'files']) {
   const { owned: known, orphans, makings } = await booksOf(url)
-  const there = cloud.ids(kind)
+  const there = kinds.flatMap(kind => cloud.ids(kind))
+  const unlisted = await runOn<string>(
+    url,
+    "SELECT id FROM belongings WHERE kind = 'file' AND owner IS NOT NULL EXCEPT SELECT id FROM files",
+  )
   return {
+    ...(unlisted.length > 0 && { unlisted }),
     ...(there.some(id => !known.includes(id)) && { lost: there.filter(id => !known.includes(id)) }),
     ...(known.some(id => !there.includes(id)) && { gone: known.filter(id => !there.includes(id)) }),
     ...(orphans.length > 0 && { orphans }),

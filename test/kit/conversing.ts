@@ -4,7 +4,7 @@ import { startGateway } from './gateway.ts'
 /** A gateway in a process of its own, before a cloud that outlives it. */
 export interface Conversing {
   /** Asks as a caller of that name; what becomes of it when the process is killed is of no interest. */
-  ask(line: string, body?: string): Promise<unknown>
+  ask(line: string, body?: string | FormData): Promise<unknown>
   /** Ends it as an outage would. */
   kill(): Promise<void>
 }

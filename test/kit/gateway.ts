@@ -41,6 +41,8 @@ export interface KitOptions {
   concurrent?: number
   maxInFlight?: number
   maxBodyBytes?: number
+  /** The longest form that brings a file; 512 MiB unless told. */
+  maxFileBytes?: number
   /** Tokens a caller may use in a day; no limit unless given. */
   tokenLimit?: number
   /** A SQLite file; memory unless given. */
@@ -109,6 +111,7 @@ const DEFAULTS = {
   tokenLimit: 0,
   maxInFlight: 1_000_000,
   maxBodyBytes: 2 ** 40,
+  maxFileBytes: 2 ** 29,
   maxJsonBytes: 32 * 1024 * 1024,
   path: ':memory:',
   dataKey: undefined,

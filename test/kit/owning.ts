@@ -36,11 +36,21 @@ export interface Owning {
   jwt(subject: string): Promise<Caller>
   /** A conversation of the caller's, made by hand on both sides, and last used when told. Gives its id. */
   begun(caller: Caller, usedAt?: number): Promise<string>
+  /** A file of the caller's, uploaded by them. Gives its id. */
+  filed(caller: Caller, name?: string, purpose?: string): Promise<string>
   /** Writes down that these are the caller's, whatever the cloud says. */
   owned(caller: Caller, ids: readonly string[], usedAt?: number): Promise<void>
   /** What the database has of a caller's, in no order. */
   rowsOf(caller: Caller): Promise<{ id: string; usedAt: number }[]>
   stop(): Promise<void>
+}
+
+/** A form that brings a file of five bytes. */
+export function fileForm(name = 'hello.txt', purpose = 'user_data'): FormData {
+  const form = new FormData()
+  form.set('purpose', purpose)
+  form.set('file', new File(['Hello'], name))
+  return form
 }
 
 /** Starts both. */
@@ -80,6 +90,11 @@ export async function owning(url: string, options: Partial<KitOptions> = {}): Pr
       const { id } = (await (await behind('POST conversations', {})).json()) as { id: string }
       await owned(caller, [id], usedAt)
       return id
+    },
+    filed: async ({ headers }, name = 'hello.txt', purpose = 'user_data') => {
+      const answer = await fetch(`${kit.url}/v1/files`, { method: 'POST', headers, body: fileForm(name, purpose) })
+      if (answer.status !== 201) throw new Error(`not uploaded: ${await answer.text()}`)
+      return ((await answer.json()) as { id: string }).id
     },
     owned,
     rowsOf: ({ owner }) =>

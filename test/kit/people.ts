@@ -1,10 +1,19 @@
 import { fields, lookupHash } from '../../src/store/fields.ts'
 import type { Keys } from '../../src/store/keys.ts'
-import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
+import {
+  apiKeys,
+  files,
+  keptSecrets,
+  linkedAccounts,
+  sessions,
+  signIns,
+  userSettings,
+  users,
+} from '../../src/store/schema.ts'
 import type { Store, Write } from '../../src/store/store.ts'
 
 /**
- * Users who each have settings, a key, an account, a session and a sign-in under way, as the gateway stores them, and as
+ * Users who each have settings, a key, an account, a session, a file and a sign-in under way, as the gateway stores them, and as
  * many kept secrets; every second user has a name, and every third one has not proven their address.
  */
 export async function people({ db, atomically }: Store, keys: Keys, count: number): Promise<void> {
@@ -40,6 +49,10 @@ export async function people({ db, atomically }: Store, keys: Keys, count: numbe
       db.insert(signIns).values({
         ...{ stateHash: id, browserHash: id, provider: 'google', expiresAt: 1 },
         content: of('sign_ins', 'content', email),
+      }),
+      db.insert(files).values({
+        ...{ id, owner: id, bytes: at, createdAt: 1, purpose: '"user_data"' },
+        filename: of('files', 'filename', email),
       }),
       db.insert(keptSecrets).values({ name: id, value: of('kept_secrets', 'value', email), updatedAt: at }),
     ]
@@ -77,6 +90,8 @@ export async function peopleIn({ db }: Store, keys: Keys): Promise<number> {
     if (proof !== null) same(open({ table: 'sessions', column: 'proof', row }, proof), emails.get(row))
   for (const { stateHash: row, content } of await db.select().from(signIns).prepare().execute())
     same(open({ table: 'sign_ins', column: 'content', row }, content), emails.get(row))
+  for (const { id: row, filename } of await db.select().from(files).prepare().execute())
+    same(open({ table: 'files', column: 'filename', row }, filename), emails.get(row))
   for (const { name: row, value } of await db.select().from(keptSecrets).prepare().execute())
     same(open({ table: 'kept_secrets', column: 'value', row }, value), emails.get(row))
   return rows.length

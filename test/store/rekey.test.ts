@@ -102,7 +102,7 @@ describe.each(engines)('on $name', engine => {
         { table: 'users', done: 4, of: PEOPLE },
         { table: 'users', done: PEOPLE, of: PEOPLE },
       ])
-      for (const table of ['user_settings', 'api_keys', 'sessions', 'sign_ins', 'linked_accounts'])
+      for (const table of ['user_settings', 'api_keys', 'sessions', 'sign_ins', 'linked_accounts', 'files'])
         expect(progress).toContainEqual({ table, done: PEOPLE, of: PEOPLE })
     })
 
@@ -146,8 +146,8 @@ describe.each(engines)('on $name', engine => {
   describe('a rekey that is killed', () => {
     test('between its writes leaves what the old key opens, or what it finishes', async () => {
       const writes = Number(await run(await copy()))
-      // The beginning, two batches of each of six tables, one of the sessions with a proof, the end.
-      expect(writes).toBe(15)
+      // The beginning, two batches of each of seven tables, one of the sessions with a proof, the end.
+      expect(writes).toBe(17)
       for (let killedAt = 0; killedAt < writes; killedAt += killStep) {
         const url = await copy()
         expect(await run(url, { killedAt })).toBe('killed')

@@ -1,9 +1,20 @@
 import { describe, expect, test } from 'bun:test'
 import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
+import { fileRows } from '../../src/features/files/rows.ts'
 import { settings } from '../../src/features/users/settings.ts'
 import { fields } from '../../src/store/fields.ts'
-import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
+import {
+  apiKeys,
+  belongings,
+  files,
+  keptSecrets,
+  linkedAccounts,
+  sessions,
+  signIns,
+  userSettings,
+  users,
+} from '../../src/store/schema.ts'
 import { lookupColumns, sealedColumns } from '../../src/store/sealed-columns.ts'
 import { keptKey } from '../../src/upstream/kept-key.ts'
 import { engines } from '../kit/engines.ts'
@@ -31,9 +42,13 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const set = settings(kept)
     await set.patch(user, { notification: true, system_prompt: 'x', web_search: undefined, appearance: undefined })
     await keptKey('vpc', { store, fields: fields(keys.fields), now: clock.now }).replace(undefined, 'sk-1')
+    const file = { kind: 'file' as const, id: 'file-1', owner: 'u_1', createdAt: 1, usedAt: 1 }
+    await store.db.insert(belongings).values(file).prepare().execute()
+    const told = { id: 'file-1', bytes: 1, createdAt: 1, expiresAt: null, filename: 'x', purpose: 'y' }
+    await store.atomically([fileRows(kept).noted('u_1', told)])
     const sealed: string[] = []
     const tables = {
-      ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions },
+      ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions, files },
       ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns },
     }
     for (const [name, table] of Object.entries(tables))

@@ -77,7 +77,7 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
   const inTheEnd = async () => {
     at.clock.pass(RESPONSE_DUE_MS)
     await at.kit.reconcile()
-    return wrongIn(url, at.cloud, 'responses')
+    return wrongIn(url, at.cloud, ['responses'])
   }
   /** A gateway on the same database before such a backend. */
   const before = async (...given: Parameters<typeof answering>) => {
@@ -117,8 +117,8 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
       await away(false)
       expect(text).not.toContain('resp_')
       expect([answer.status, isWhole]).toEqual([503, true])
-      expect(await eventually(async () => 'makings' in (await wrongIn(url, at.cloud, 'responses')))).toBe(true)
-      expect(await wrongIn(url, at.cloud, 'responses')).toEqual({ makings: 1 })
+      expect(await eventually(async () => 'makings' in (await wrongIn(url, at.cloud, ['responses'])))).toBe(true)
+      expect(await wrongIn(url, at.cloud, ['responses'])).toEqual({ makings: 1 })
       expect(await inTheEnd()).toEqual({})
     })
 
@@ -154,7 +154,7 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
       expect([answer.status, isWhole]).toEqual([504, true])
       expect(text).not.toContain('resp_')
       await at.kit.reconcile()
-      expect(await wrongIn(url, at.cloud, 'responses')).toEqual({})
+      expect(await wrongIn(url, at.cloud, ['responses'])).toEqual({})
     })
   })
 

@@ -1,6 +1,7 @@
 import { json } from '../answers.ts'
-import { type Call, type Json, jsonOf, objectIn, type Routes } from './call.ts'
+import { type Json, jsonOf, objectIn, type Routes } from './call.ts'
 import { itemOf, itemShelf, itemsFrom, MOST_AT_ONCE } from './item.ts'
+import { once } from './once.ts'
 import { bad } from './refusal.ts'
 import { type Conversation, type Manner, type State, secondsOf } from './state.ts'
 
@@ -9,20 +10,15 @@ const MOST_IDS = 1000
 type Making = Pick<Manner, 'now' | 'isForgetful'>
 
 /** Conversations: create, read, change, delete, many at once, pin, archive, clone. */
-export function conversations({ conversations: shelf, made: answers }: State, manner: Making): Routes {
+export function conversations(state: State, manner: Making): Routes {
+  const { conversations: shelf } = state
   const taken = (id = '') => shelf.take(id)
   const made = (metadata: Json, contents: Iterable<Json>) => {
     const conversation = { id: shelf.freshId(), created_at: secondsOf(manner), metadata, items: itemShelf() }
     for (const item of contents) conversation.items.put(itemOf(item))
     return answerOf(shelf.put(conversation))
   }
-  /** What is asked again under the same `Idempotency-Key`, whatever it says, is answered as it was and not made again. */
-  const once = (serve: (call: Call) => object | Promise<object>) => async (call: Call) => {
-    const key = manner.isForgetful ? null : call.heard.headers.get('idempotency-key')
-    const body = (key !== null && answers.get(key)) || (await serve(call))
-    if (key !== null) answers.set(key, body)
-    return json(body, { status: 201 })
-  }
+  const making = once(state, manner)
   const marked = (name: string, marks: boolean) => {
     return ({ params }: { params: Readonly<Record<string, string>> }) => {
       const conversation = taken(params['id'])
@@ -32,7 +28,7 @@ export function conversations({ conversations: shelf, made: answers }: State, ma
     }
   }
   return {
-    'POST conversations': once(async call => {
+    'POST conversations': making(async call => {
       const body = await jsonOf(call)
       return made(objectIn(body, 'metadata') ?? {}, itemsFrom(body['items'], 'items', MOST_AT_ONCE))
     }),
@@ -59,7 +55,7 @@ export function conversations({ conversations: shelf, made: answers }: State, ma
     'DELETE conversations/{id}/pin': marked('pinned_at', false),
     'POST conversations/{id}/archive': marked('archived_at', true),
     'DELETE conversations/{id}/archive': marked('archived_at', false),
-    'POST conversations/{id}/clone': once(({ params }) => {
+    'POST conversations/{id}/clone': making(({ params }) => {
       const { id, metadata, items } = taken(params['id'])
       return made({ ...metadata, cloned_from_id: id }, items.all())
     }),

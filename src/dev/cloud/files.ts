@@ -1,6 +1,7 @@
 import { json } from '../answers.ts'
 import type { Call, Routes } from './call.ts'
 import { readForm } from './multipart.ts'
+import { once } from './once.ts'
 import { page } from './page.ts'
 import { bad, Refusal } from './refusal.ts'
 import { type Manner, type State, secondsOf, type Upload } from './state.ts'
@@ -11,9 +12,13 @@ const KEPT = 1024 * 1024
 const PAGE = { usual: 10_000, most: 10_000 }
 
 /** Files: upload, list, one, its content, delete. */
-export function files({ files: shelf }: State, manner: Pick<Manner, 'now'>): Routes {
+export function files(state: State, manner: Pick<Manner, 'now' | 'isForgetful'>): Routes {
+  const { files: shelf } = state
   return {
-    'POST files': async call => {
+    'POST files': once(
+      state,
+      manner,
+    )(async call => {
       const { file, fields } = await received(call)
       const purpose = fields.get('purpose')
       if (file?.filename === undefined) throw bad('file', 'Missing required field: file')
@@ -22,8 +27,8 @@ export function files({ files: shelf }: State, manner: Pick<Manner, 'now'>): Rou
       const seconds = Number(fields.get('expires_after[seconds]') ?? Number.NaN)
       const expiry = Number.isInteger(seconds) ? { expires_at: created_at + seconds } : {}
       const upload = { ...file, id: shelf.freshId(), created_at, ...expiry, purpose, filename: file.filename }
-      return json(answerOf(shelf.put(upload)), { status: 201 })
-    },
+      return answerOf(shelf.put(upload))
+    }),
     'GET files': ({ query }) => {
       const purpose = query.get('purpose')
       const asked = shelf.all().filter(file => purpose === null || file.purpose === purpose)

@@ -11,6 +11,7 @@ import {
   activity,
   belongings,
   ledger as entries,
+  files,
   apiKeys as keyRows,
   limits,
   linkedAccounts,
@@ -113,6 +114,7 @@ function prepare({ db }: Store) {
         .where(keyed(sql`kind, id`, sql`belongings`))
         .returning({ id: belongings.id })
         .prepare(),
+      db.delete(files).where(keyed(sql`id`, sql`files`)).returning({ owner: files.owner }).prepare(),
       db.delete(entries).where(keyed(sql`owner, at, id`, sql`ledger`)).returning({ owner: entries.owner }).prepare(),
       db
         .delete(usageHours)

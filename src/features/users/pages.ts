@@ -1,7 +1,8 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
-import { activity, belongings, ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import type { Fields } from '../../store/fields.ts'
+import { activity, belongings, files, ledger, limits, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 // A turn of the event loop: 1 ms.
@@ -18,9 +19,10 @@ export interface Pages {
 const moment = (at: number) => new Date(at).toISOString()
 
 /** Everything kept by owner, in the order of an export: what is short first. */
-export function ownedPages(store: Store): readonly Pages[] {
+export function ownedPages({ store, fields }: { store: Store; fields: Fields }): readonly Pages[] {
   const { limit, open, acts, hours, usage } = prepare(store)
   const owned = prepareBelongings(store)
+  const kept = prepareFiles(store)
   return [
     {
       name: 'rate_limit',
@@ -56,6 +58,22 @@ export function ownedPages(store: Store): readonly Pages[] {
           { kind: '', first: -1, second: '' },
           ({ kind, used_at, id }) => ({ kind, first: used_at, second: id }),
           row => ({ ...row, created_at: moment(row.created_at), used_at: moment(row.used_at) }),
+        ),
+    },
+    {
+      name: 'files',
+      of: owner =>
+        paged(
+          after => store.ask(() => kept.execute({ owner, ...after })),
+          START,
+          ({ created_at, id }) => ({ first: created_at, second: id }),
+          ({ purpose, filename, ...row }) => ({
+            ...row,
+            created_at: moment(row.created_at * 1000),
+            expires_at: row.expires_at === null ? null : moment(row.expires_at * 1000),
+            filename: fields.open({ table: 'files', column: 'filename', row: row.id }, filename),
+            purpose: JSON.parse(purpose),
+          }),
         ),
     },
     {
@@ -109,8 +127,8 @@ const value = (name: string) => sql`${sql.placeholder(name)}`
 
 /** Rows behind a cursor. */
 function behind(
-  first: typeof ledger.at | typeof activity.at | typeof usageHours.hour,
-  second: typeof ledger.id | typeof activity.id | typeof usageHours.model,
+  first: typeof ledger.at | typeof activity.at | typeof files.createdAt | typeof usageHours.hour,
+  second: typeof ledger.id | typeof activity.id | typeof files.id | typeof usageHours.model,
 ): SQL {
   return sql`(${first}, ${second}) > (CAST(${value('first')} AS BIGINT), CAST(${value('second')} AS TEXT))`
 }
@@ -190,6 +208,17 @@ function prepareBelongings({ db }: Store) {
     .from(belongings)
     .where(and(eq(owner, value('owner')), sql`(${kind}, ${usedAt}, ${id}) > ${after}`))
     .orderBy(asc(kind), asc(usedAt), asc(id))
+    .limit(PAGE_ROWS)
+    .prepare()
+}
+
+function prepareFiles({ db }: Store) {
+  const { id, owner, bytes, createdAt, expiresAt, filename, purpose } = files
+  return db
+    .select({ id, bytes, created_at: createdAt, expires_at: expiresAt, filename, purpose })
+    .from(files)
+    .where(and(eq(owner, value('owner')), behind(createdAt, id)))
+    .orderBy(asc(createdAt), asc(id))
     .limit(PAGE_ROWS)
     .prepare()
 }

@@ -45,7 +45,7 @@ export const users = (deps: Deps) => {
   const set = settings(deps)
   const linkedTo = linked(deps.store)
   const deletions = deletion(deps)
-  const pages = ownedPages(deps.store)
+  const pages = ownedPages(deps)
 
   async function take(request: Request, exchange: Exchange): Promise<Response> {
     const { user, owner, credential } = accountOf(exchange)

@@ -75,6 +75,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
         open_requests: [expect.objectContaining({ number: 1 })],
         activity: [{ at: expect.stringMatching(/Z$/), kind: 'signup', auth_method: 'google', about: null }],
         belongings: [],
+        files: [],
         usage_hours: [expect.objectContaining({ hour: '2026-01-01T00:00:00.000Z', requests: 1, cost_pico: '1' })],
         usage: [expect.objectContaining({ at: '2026-01-01T00:00:00.000Z', prompt_tokens: 3, estimated: false })],
       })
