@@ -27,7 +27,15 @@ const now = Date.now
 const send = transport({ connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000 })
 const backend = tinfoil(upstream, new Secret('tk_bench'))
 const idleSeconds = 10
-const ways = { backend, now, plaintext: true, stallMs: 60_000, maxBodyBytes: 2 ** 26, maxJsonBytes: 2 ** 25 }
+const ways = {
+  backend,
+  now,
+  plaintext: true,
+  stallMs: 60_000,
+  maxBodyBytes: 2 ** 26,
+  maxJsonBytes: 2 ** 25,
+  rules: () => new Map(),
+}
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
 /** Bun.serve and node:http(s), with our transport and tap between them. */
@@ -102,6 +110,8 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     sessionDays: { idle: 30, most: 90 },
     signIn: { publicUrl: '', frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] },
     mockLogin: false,
+    admins: { emails: [], domains: [], scope: undefined },
+    passages: [],
     ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { adminModels } from './features/admin/models.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
@@ -10,11 +11,13 @@ import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { passthrough } from './features/passthrough.ts'
 import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
+import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
@@ -24,6 +27,7 @@ import { limited } from './gate/limited.ts'
 import { limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { rules } from './gate/rules.ts'
 import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import { readTarget } from './gate/target.ts'
@@ -55,20 +59,22 @@ export function gateway(parts: Parts) {
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
+  const isAdmin = admins({ ...sealing, rule: parts.admins })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
 
   const gates = {
-    access: access({ callers: callers({ ...people, tokens: verify }), exchangeOf }),
+    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
   }
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
   const owned = belongings(parts)
-  const out = wayOut(parts, owned)
+  const ruled = rules(sealing)
+  const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
@@ -77,10 +83,10 @@ export function gateway(parts: Parts) {
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
+    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
-  if (out.open) rooms.use(signature({ ...gates, ledger, forward: out.open.open }))
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
-  if (out.open) rooms.use(conversations({ ...gates, ...out.open, belongings: owned, store, log: parts.log }))
+  if (out.open) rooms.use(atTheCloud({ ...gates, ...out.open, belongings: owned }, parts))
   if (out.keeping) rooms.use(durable({ ...gates, ...out.keeping, belongings: owned }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
@@ -113,3 +119,12 @@ export function gateway(parts: Parts) {
   const reconcile = async () => out.keeping?.reconcile()
   return { fetch, sweep, reconcile, routes: rooms.routes }
 }
+
+type Cloud = Omit<Parameters<typeof conversations>[0], 'store' | 'log'>
+
+/** What only a backend answers that reads open bodies. */
+const atTheCloud = (deps: Cloud, parts: Parts) =>
+  new Elysia({ name: 'cloud' })
+    .use(signature({ ...parts, ...deps, forward: deps.open }))
+    .use(conversations({ ...parts, ...deps }))
+    .use(passthrough({ ...deps, forward: deps.open, passages: parts.passages }))

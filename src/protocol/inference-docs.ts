@@ -2,7 +2,7 @@ import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
-import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS } from './routes.ts'
+import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS, PROMPTED } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one. */
@@ -68,27 +68,35 @@ export function forwardedDetail({ method, path, what, ...route }: (typeof INFERE
   const metered = METERED.has(path)
   const form = FORMS.has(path)
   const shown: Shown = SHOWN[path]
-  const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
+  const passed = headers([
+    ...LIMIT_HEADERS,
+    ...(metered ? TOKEN_HEADERS : []),
+    ...(PROMPTED.has(path) ? RULED : []),
+    ...ANSWERED,
+  ])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
   const description = path === MODELS ? TOLD : 'The answer of the backend, byte for byte; sealed if the request was.'
   const upstream = "Any other answer of the backend: its own status and body; 502 where it refused the operator's key."
   const spends = metered ? (['token_limit_exceeded'] as const) : []
-  return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(posted && !form ? OPEN : [])], {
-    tags: ['inference'],
-    summary: what,
-    parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
-    ...(shown.body && {
-      requestBody: {
-        description: `${SEAL} ${cached ? READ : UNREAD}${form ? '' : ` ${NAMING}`}`,
-        required: true,
-        content: taken(shown.body, form),
+  return refuses(
+    [...FORWARDED, ...spends, ...(posted ? [...SEALED, ...NAMED] : []), ...(posted && !form ? OPEN : [])],
+    {
+      tags: ['inference'],
+      summary: what,
+      parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
+      ...(shown.body && {
+        requestBody: {
+          description: `${SEAL} ${cached ? READ : UNREAD}${form ? '' : ` ${NAMING}`}`,
+          required: true,
+          content: taken(shown.body, form),
+        },
+      }),
+      responses: {
+        200: { description, headers: { ...passed, ...sealing }, ...(method !== 'HEAD' && { content: given(shown) }) },
+        default: { description: upstream, headers: passed },
       },
-    }),
-    responses: {
-      200: { description, headers: { ...passed, ...sealing }, ...(method !== 'HEAD' && { content: given(shown) }) },
-      default: { description: upstream, headers: passed },
     },
-  })
+  )
 }
 
 const FORWARDED = [
@@ -102,9 +110,12 @@ const FORWARDED = [
   'upstream_timeout',
 ] as const
 const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'] as const
+const RULED = ['X-Sealgate-Instructions-SHA256'] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
+// Of open bodies alone.
+const NAMED = ['model_not_available', 'invalid_body'] as const
 // Of a backend that keeps things; an open prompt for an enclave is read too.
-const OPEN = ['malformed_json', 'invalid_body', 'reference_not_supported', 'not_found'] as const
+const OPEN = ['malformed_json', 'reference_not_supported', 'not_found'] as const
 const TOLD =
   'The answer of the backend, byte for byte; of two backends one list of both, each model with `x_sealgate_backend`: `tinfoil` or `openai`.'
 const PASSED = ['EnclaveUrl', 'IdempotencyKey', 'Events', 'Model', 'CachePrefix', 'Seal'] as const

@@ -67,6 +67,10 @@ export const PARAMETERS = {
   ItemId: inPath('item', 'The id of one of its items.', { type: 'string' }),
   Limit: inQuery('limit', 'How many at most: 1 to 1000. 20.'),
   After: inQuery('after', 'The id that they come after: the `last_id` of the page before.'),
+  PageLimit: inQuery('limit', 'How many at most: 1 to 100. 20.'),
+  Offset: inQuery('offset', 'How many are left out before them. 0.'),
+  Force: inQuery('force', '`true`: whether or not a backend lists the models. `false`.'),
+  ModelId: inPath('rest', 'The id of a model; a `/` in it is written plainly.', { type: 'string' }),
   Order: inQuery('order', '`desc`: the last used first. `asc`: last. `desc`.'),
 } as const
 
@@ -87,6 +91,10 @@ export const HEADERS = {
   'X-Should-Retry': text('`false` where another try will not help for now.', 'false'),
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
   'X-Sealgate-Backend': text('Who answered: `tinfoil`, `openai`, or of a list of models both.', 'tinfoil'),
+  'X-Sealgate-Instructions-SHA256': text(
+    "The SHA-256, in hex, of the operator's own prompt, which was put before what the request said.",
+    '0f'.repeat(32),
+  ),
   'X-Upstream-Request-Id': text("The enclave's own id of this request.", 'req-1'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
 }

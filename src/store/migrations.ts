@@ -56,4 +56,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE INDEX makings_by_time ON makings (due_at)',
     'CREATE TABLE kept_secrets (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL)',
   ],
+  [
+    'CREATE TABLE models (id TEXT PRIMARY KEY NOT NULL, spelled TEXT NOT NULL, public BIGINT NOT NULL, system_prompt TEXT, updated_at BIGINT NOT NULL)',
+  ],
 ]

@@ -1,6 +1,6 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { foldedEmail } from '../protocol/email.ts'
-import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from './schema.ts'
+import { apiKeys, keptSecrets, linkedAccounts, models, sessions, signIns, userSettings, users } from './schema.ts'
 
 /** A column whose values are sealed, and the column that holds the row's id. */
 export interface SealedColumn {
@@ -31,6 +31,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: signIns, column: signIns.content, row: signIns.stateHash },
   { table: linkedAccounts, column: linkedAccounts.account, row: linkedAccounts.id },
   { table: keptSecrets, column: keptSecrets.value, row: keptSecrets.name },
+  { table: models, column: models.systemPrompt, row: models.id },
 ]
 
 /** Every column of keyed hashes. */

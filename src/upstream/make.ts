@@ -44,7 +44,7 @@ export function maker(deps: Deps): Make {
   return async (request, exchange, what) => {
     onBehalf.begin(exchange)
     const owner = exchange.principal?.owner ?? ''
-    const body = await readJudged(request, exchange, deps)
+    const body = Buffer.concat(await readJudged(request, exchange, deps))
     const chosen = request.headers.get('idempotency-key')
     const idempotencyKey = chosen === null ? crypto.randomUUID() : idempotencyKeyOf(identityKey, owner, chosen)
     const making = await makings.begin({ ...what, idempotencyKey })

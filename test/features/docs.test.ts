@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { templateOf } from '../../src/protocol/openapi.ts'
 import { type ProblemCode, statusOf } from '../../src/protocol/problem.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { type Kit, startGateway } from '../kit/gateway.ts'
@@ -35,7 +36,7 @@ afterAll(() => kit.stop())
 
 describe('the document', () => {
   test('has every live route and no other', () => {
-    const live = kit.routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+    const live = kit.routes.map(({ method, path }) => `${method} ${templateOf(path)}`)
     expect(operations.map(([name]) => name).sort()).toEqual(live.sort())
   })
 
