@@ -50,6 +50,7 @@ export class FormReading {
     while (this.#step());
     const free = new Uint8Array(this.#held.subarray(0, this.#at))
     this.#held = this.#held.subarray(this.#at)
+    this.#value -= this.#at
     this.#at = 0
     return free
   }

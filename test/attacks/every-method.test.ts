@@ -36,6 +36,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/conversations/:id/items/:item': ['DELETE', 'GET', 'HEAD'],
   '/v1/conversations/:id/pin': ['DELETE', 'POST'],
   '/v1/conversations/:id/archive': ['DELETE', 'POST'],
+  '/v1/admin/models': ['GET', 'HEAD', 'PATCH'],
+  '/v1/admin/models/*': ['DELETE'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -68,7 +70,7 @@ function statusOf(path: string, signed: boolean, method: string): number {
   if (path === '/v1/conversations' && method === 'POST') return 502
   // Nobody owns anything.
   if (path.startsWith('/v1/conversations/') || path.startsWith('/v1/signature/')) return 404
-  return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
+  return /^\/v1\/(?:users|auth|admin)\//.test(path) ? 403 : 200
 }
 
 const framed = (method: string) => (method === 'POST' ? 'Content-Length: 2\r\n\r\n{}' : '\r\n')

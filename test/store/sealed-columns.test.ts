@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
 import { settings } from '../../src/features/users/settings.ts'
+import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
-import { apiKeys, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
+import { apiKeys, keptSecrets, linkedAccounts, models, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
 import { lookupColumns, sealedColumns } from '../../src/store/sealed-columns.ts'
 import { keptKey } from '../../src/upstream/kept-key.ts'
 import { engines } from '../kit/engines.ts'
@@ -31,10 +32,11 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const set = settings(kept)
     await set.patch(user, { notification: true, system_prompt: 'x', web_search: undefined, appearance: undefined })
     await keptKey('vpc', { store, fields: fields(keys.fields), now: clock.now }).replace(undefined, 'sk-1')
+    await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }])
     const sealed: string[] = []
     const tables = {
       ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions },
-      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns },
+      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns, models },
     }
     for (const [name, table] of Object.entries(tables))
       for (const row of await store.db.select().from(table))
