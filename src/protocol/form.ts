@@ -116,12 +116,13 @@ export class FormReading {
     return this.#delimited(found)
   }
 
-  /** Behind the last boundary there is the end of a line, or nothing. */
+  /** Behind the last boundary there are ends of lines, or nothing. */
   #tail(): boolean {
-    const rest = this.#held.subarray(this.#at)
+    const rest = this.#held.subarray(this.#at, this.#at + LINE.length)
     if (!LINE.subarray(0, rest.length).equals(rest)) throw malformed('something follows its last boundary')
-    this.#at = this.#held.length
-    return false
+    if (rest.length < LINE.length) return false
+    this.#at += LINE.length
+    return true
   }
 }
 
