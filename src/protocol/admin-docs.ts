@@ -11,7 +11,7 @@ const MODEL = {
   required: ['model_id', 'settings'],
   properties: { model_id: { type: 'string' }, settings: SETTINGS },
 }
-const SHOWN = { model_id: 'stand-in/small', settings: { public: true, system_prompt: 'Be brief.' } }
+const SHOWN = { model_id: 'stand-in-small', settings: { public: true, system_prompt: 'Be brief.' } }
 
 const LISTED = {
   type: 'object',
@@ -46,8 +46,8 @@ export function rulesDetail(method: 'GET' | 'PATCH'): Detail {
       },
     })
   const example = {
-    'stand-in/small': { public: true, system_prompt: 'Be brief.' },
-    'stand-in/large': { public: false },
+    'stand-in-small': { public: true, system_prompt: 'Be brief.' },
+    'stand-in-large': { public: false },
   }
   return refuses(['invalid_query', ...CHANGES, ...ASKED, 'upstream_timeout'], {
     tags: ['administration'],

@@ -6,7 +6,7 @@ export const operators = {
   AUTH_ADMIN_EMAILS: {
     kind: emails,
     unset: 'nobody, by address',
-    what: 'Addresses whose owners administer, once a sign-in has proven one: by Google, by GitHub, by a trusted OIDC_ISSUER.',
+    what: 'Addresses whose owners administer, once a sign-in proved one: by Google, by GitHub, or by a trusted OIDC_ISSUER.',
     why: 'Operators who steer the gateway while it runs. API keys never administer.',
   },
   AUTH_ADMIN_DOMAINS: {
@@ -24,7 +24,7 @@ export const operators = {
   PASSTHROUGH: {
     kind: passages,
     unset: 'none: whatever is not listed is a 404',
-    what: 'More routes of OPENAI_BASE_URL, as `POST /v1/rerank, GET /v1/jobs/:file_id`: bodies are judged, an id must be the caller’s.',
-    why: 'Operators whose backend has more than this gateway knows; what such an answer tells is not sorted by caller.',
+    what: 'More routes of OPENAI_BASE_URL, as `POST /v1/rerank, GET /v1/jobs/:file_id`; ids in path and body must be the caller’s.',
+    why: 'Operators whose backend has more than this gateway knows; its answers there are not sorted by caller.',
   },
 } as const satisfies Readonly<Record<string, Setting>>

@@ -17,7 +17,7 @@ const MULTIPART = { 'content-type': 'multipart/form-data; boundary=b' }
 
 /** Whole requests that reached an upstream, and how many connections it saw. */
 const heard: string[] = []
-let wires: Wire[] = []
+const wires: Wire[] = []
 const upstream = await rawUpstream(async wire => {
   wires.push(wire)
   while (wire.ended === 'open') {
@@ -114,14 +114,13 @@ describe.each(['cloud', 'enclave'] as const)('an open body to the %s', way => {
   })
 
   test('that is a form is on its way up before its file is whole', async () => {
-    wires = []
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
     const writer = writable.getWriter()
     const answer = fetch(`${kit.url}/v1/audio/transcriptions`, {
       ...{ method: 'POST', headers: { ...MULTIPART, ...(await kit.bearer()) }, body: readable },
     })
-    await writer.write(Buffer.from(part('file', 'MARK'.padEnd(5000, 'x'), '; filename="a"').slice(0, -2)))
-    await eventually(() => wires.some(wire => wire.text.includes('MARK')))
+    await writer.write(Buffer.from(part('file', `MARK ${way}`.padEnd(5000, 'x'), '; filename="a"').slice(0, -2)))
+    await eventually(() => wires.some(wire => wire.text.includes(`MARK ${way}`)))
     await writer.write(Buffer.from(`\r\n${part('model', 'other')}--b--\r\n`))
     await writer.close()
     expect((await answer).status).toBe(200)
