@@ -78,25 +78,23 @@ export function forwardedDetail({ method, path, what, ...route }: (typeof INFERE
   const description = path === MODELS ? TOLD : 'The answer of the backend, byte for byte; sealed if the request was.'
   const upstream = "Any other answer of the backend: its own status and body; 502 where it refused the operator's key."
   const spends = metered ? (['token_limit_exceeded'] as const) : []
-  return refuses(
-    [...FORWARDED, ...spends, ...(posted ? [...SEALED, ...NAMED] : []), ...(posted && !form ? OPEN : [])],
-    {
-      tags: ['inference'],
-      summary: what,
-      parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
-      ...(shown.body && {
-        requestBody: {
-          description: `${SEAL} ${cached ? READ : UNREAD}${form ? '' : ` ${NAMING}`}`,
-          required: true,
-          content: taken(shown.body, form),
-        },
-      }),
-      responses: {
-        200: { description, headers: { ...passed, ...sealing }, ...(method !== 'HEAD' && { content: given(shown) }) },
-        default: { description: upstream, headers: passed },
+  const taking = posted ? [...SEALED, ...NAMED] : []
+  return refuses([...FORWARDED, ...spends, ...taking, ...(posted && !form ? OPEN : [])], {
+    tags: ['inference'],
+    summary: what,
+    parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
+    ...(shown.body && {
+      requestBody: {
+        description: `${SEAL} ${cached ? READ : UNREAD}${form ? '' : ` ${NAMING}`}`,
+        required: true,
+        content: taken(shown.body, form),
       },
+    }),
+    responses: {
+      200: { description, headers: { ...passed, ...sealing }, ...(method !== 'HEAD' && { content: given(shown) }) },
+      default: { description: upstream, headers: passed },
     },
-  )
+  })
 }
 
 const FORWARDED = [

@@ -44,7 +44,8 @@ function faultOf(passage: Passage): string | undefined {
   const first = path.split('/')[2] ?? ''
   const names = parametersOf(passage)
   const unknown = names.find(({ kind }) => kind === undefined)
-  if (TAKEN.has(first) || first.startsWith(':')) return `${path}: /v1/${first} has rules of its own here, and cannot be passed through`
+  if (TAKEN.has(first) || first.startsWith(':'))
+    return `${path}: /v1/${first} has rules of its own here, and cannot be passed through`
   if (INFERENCE.some(known => overlap(known.path, path))) return `${path} is a route of this gateway already: drop it`
   if (unknown) return `${path}: whose id :${unknown.name} is cannot be told (known are ${KNOWN})`
   const isTwice = new Set(names.map(({ name }) => name)).size < names.length

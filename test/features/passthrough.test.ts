@@ -44,8 +44,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
 
   test('an id in the path must be the caller’s, whoever else has it', async () => {
     const [own, foreign] = [await at.begun(ada), await at.begun(await at.jwt('bob'))]
-    for (const method of ['GET', 'DELETE'])
-      expect((await sent(method, `/notes/${own}/lines`)).reached).toHaveLength(1)
+    for (const method of ['GET', 'DELETE']) expect((await sent(method, `/notes/${own}/lines`)).reached).toHaveLength(1)
     for (const id of [foreign, own.toUpperCase(), 'nowhere', `${own}%20`])
       expect(await sent('GET', `/notes/${id}/lines`)).toEqual({ status: 404, code: 'not_found', reached: [] })
   })

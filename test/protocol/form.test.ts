@@ -26,8 +26,13 @@ const part = (disposition: string, content: string, more = '') =>
 test('a form that a browser or a program makes passes byte for byte, however it is cut, and its models are told', async () => {
   await assert(
     property(uint8Array({ maxLength: 300 }), array(integer({ min: 0, max: 2000 })), (file, places) => {
-      const before = Buffer.from(part('name="model"', 'Whisper ä') + '--b\r\nContent-Disposition: form-data; name="file"; filename="ö x.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n')
-      const after = Buffer.from(`\r\n${part('name="model[]"', 'two', 'Content-Type: text/plain; charset=utf-8\r\n')}--b--\r\n`)
+      const before = Buffer.from(
+        part('name="model"', 'Whisper ä') +
+          '--b\r\nContent-Disposition: form-data; name="file"; filename="ö x.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n',
+      )
+      const after = Buffer.from(
+        `\r\n${part('name="model[]"', 'two', 'Content-Type: text/plain; charset=utf-8\r\n')}--b--\r\n`,
+      )
       const whole = Buffer.concat([before, file, after])
       const { models, passed } = read(cut(whole, places))
       expect(models).toEqual(['Whisper ä', 'two'])
@@ -51,7 +56,7 @@ test('no byte of what a field names goes on before it was told', () => {
   const text = part('name="model"', 'shut')
   let passed = ''
   expect(() => {
-    for (const byte of Buffer.from(text + '--b--')) passed += Buffer.from(reading.push(Uint8Array.of(byte))).toString()
+    for (const byte of Buffer.from(`${text}--b--`)) passed += Buffer.from(reading.push(Uint8Array.of(byte))).toString()
   }).toThrow('shut')
   expect(passed).toBe('--b\r\n')
 })
@@ -71,8 +76,14 @@ describe('what two readers could take for two things is refused:', () => {
     ['two names', `${part('name="a"; name="model"', 'shut')}--b--`],
     ['an escaped quote', `${part('name="a"; filename="\\"; name=model; x="', 'shut')}--b--`],
     ['a folded line', `${part('name="a";\r\n name="model"', 'shut')}--b--`],
-    ['another encoding of the content', `${part('name="model"', 'c2h1dA==', 'Content-Transfer-Encoding: base64\r\n')}--b--`],
-    ['another charset of a model', `${part('name="model"', 'shut', 'Content-Type: text/plain; charset=utf-16\r\n')}--b--`],
+    [
+      'another encoding of the content',
+      `${part('name="model"', 'c2h1dA==', 'Content-Transfer-Encoding: base64\r\n')}--b--`,
+    ],
+    [
+      'another charset of a model',
+      `${part('name="model"', 'shut', 'Content-Type: text/plain; charset=utf-16\r\n')}--b--`,
+    ],
     ['a head without end', `--b\r\n${'x'.repeat(5000)}`],
     ['a model without end', part('name="model"', 'x'.repeat(5000))],
   ])('%s', (_, text) => {

@@ -82,9 +82,7 @@ describe('of a body with a prompt', () => {
         const text = JSON.stringify(said)
         const body = written([...left, ['instructions', text], model, ...right], space)
         const inner = JSON.stringify(said === '' ? PROMPT : `${PROMPT}\n\n`).slice(0, -1) + text.slice(1)
-        expect(await shaped(body, RESPONSES)).toBe(
-          written([...left, ['instructions', inner], model, ...right], space),
-        )
+        expect(await shaped(body, RESPONSES)).toBe(written([...left, ['instructions', inner], model, ...right], space))
       }),
       { numRuns: 500 },
     )

@@ -61,7 +61,18 @@ test.each([
 test('no route that is there can be named, nor be overlapped by a parameter', () => {
   for (const { path } of kit.routes.filter(({ path }) => path.startsWith('/v1/'))) {
     const plain = path.replaceAll(/[:*]\w*/g, 'x')
-    const texts = [plain, ...plain.split('/').slice(2).map((_, at) => plain.split('/').with(at + 2, ':file_id').join('/'))]
+    const texts = [
+      plain,
+      ...plain
+        .split('/')
+        .slice(2)
+        .map((_, at) =>
+          plain
+            .split('/')
+            .with(at + 2, ':file_id')
+            .join('/'),
+        ),
+    ]
     for (const text of texts) {
       const passage: Passage | undefined = passageOf(`GET ${text}`)
       if (passage) expect([text, faultsOf([passage]).length]).toEqual([text, 1])

@@ -4,7 +4,16 @@ import { states } from '../../src/features/auth/states.ts'
 import { settings } from '../../src/features/users/settings.ts'
 import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
-import { apiKeys, keptSecrets, linkedAccounts, models, sessions, signIns, userSettings, users } from '../../src/store/schema.ts'
+import {
+  apiKeys,
+  keptSecrets,
+  linkedAccounts,
+  models,
+  sessions,
+  signIns,
+  userSettings,
+  users,
+} from '../../src/store/schema.ts'
 import { lookupColumns, sealedColumns } from '../../src/store/sealed-columns.ts'
 import { keptKey } from '../../src/upstream/kept-key.ts'
 import { engines } from '../kit/engines.ts'

@@ -77,9 +77,12 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect((await list()).total).toBe(0)
   })
 
-  test.each(['limit=0', 'limit=101', 'offset=-1', 'limit=1&limit=1', 'after=x'])('the query %s is refused', async query => {
-    expect(await codeOf(await root.ask('GET', `/admin/models?${query}`))).toBe('invalid_query')
-  })
+  test.each(['limit=0', 'limit=101', 'offset=-1', 'limit=1&limit=1', 'after=x'])(
+    'the query %s is refused',
+    async query => {
+      expect(await codeOf(await root.ask('GET', `/admin/models?${query}`))).toBe('invalid_query')
+    },
+  )
 
   test('a prompt of 65,536 bytes is kept, and sealed', async () => {
     const prompt = 'ä'.repeat(32_768)
