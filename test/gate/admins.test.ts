@@ -14,17 +14,22 @@ async function asked(kit: Kit, headers: { authorization: string }): Promise<numb
   return (await fetch(`${kit.url}/v1/admin/models`, { headers })).status
 }
 
-describe.each(engines)('on $name', ({ fresh }) => {
-  const running: Kit[] = []
+describe('a session', () => {
+  const running = new Map<string, Promise<Kit>>()
   let database: string
   beforeAll(async () => {
-    database = await fresh()
+    database = await engines[0]!.fresh()
   })
-  afterAll(() => Promise.all(running.map(kit => kit.stop())))
+  afterAll(async () => {
+    for (const kit of running.values()) await (await kit).stop()
+  })
 
   async function gateway(admins: Partial<AdminRule>, options: Partial<KitOptions> = {}) {
-    const kit = await startGateway({ upstream: NOWHERE, database, admins, mockLogin: true, ...options })
-    running.push(kit)
+    const rule = JSON.stringify([admins, options])
+    const starting =
+      running.get(rule) ?? startGateway({ upstream: NOWHERE, database, admins, mockLogin: true, ...options })
+    running.set(rule, starting)
+    const kit = await starting
     return async (who: string | Partial<Identity>) => {
       const meant = typeof who === 'string' ? who : identity({ subject: crypto.randomUUID(), ...who })
       return asked(kit, await kit.signIn(meant))
@@ -67,7 +72,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect(await as({ provider: 'google', email: 'root@example.com', domain: 'example.com' })).toBe(403)
   })
 
-  test('a session is judged by its own sign-in, not by what another one proved', async () => {
+  test('it is judged by its own sign-in, not by what another one proved', async () => {
     const as = await gateway({ emails: EMAILS })
     const account = { provider: 'google', subject: 'one', email: 'root@example.com' }
     expect(await as({ ...account, isProven: true })).toBe(200)

@@ -5,7 +5,7 @@ import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import { DATA_KEY } from '../kit/database.ts'
-import { postgres } from '../kit/engines.ts'
+import { engines } from '../kit/engines.ts'
 import { type Kit, startGateway, UPSTREAM_KEY } from '../kit/gateway.ts'
 import { rawUpstream, type Wire } from '../kit/raw.ts'
 import { answerBytes, eventually } from '../kit/stage.ts'
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 /** A gateway whose database rules about two models already. */
 async function ruling(way: 'cloud' | 'enclave', base = upstream.url): Promise<Kit> {
-  const url = await postgres.fresh()
+  const url = await engines[0]!.fresh()
   const { store, keys } = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
   await rules({ store, fields: fields(keys.fields), now: Date.now }).change([
     { id: 'shut', public: false },
