@@ -36,6 +36,7 @@ const ways = {
   maxFileBytes: 2 ** 29,
   maxJsonBytes: 2 ** 25,
   headerMs: 600_000,
+  rules: () => new Map(),
 }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
@@ -111,6 +112,8 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     sessionDays: { idle: 30, most: 90 },
     signIn: { publicUrl: '', frontendUrl: undefined, callbackOrigins: [], sessionInRedirect: false, providers: [] },
     mockLogin: false,
+    admins: { emails: [], domains: [], scope: undefined },
+    passages: [],
     ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,

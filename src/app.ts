@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { adminModels } from './features/admin/models.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
@@ -11,12 +12,14 @@ import { enclave } from './features/enclave.ts'
 import { files } from './features/files/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
+import { passthrough } from './features/passthrough.ts'
 import { responses } from './features/responses.ts'
 import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
 import { users } from './features/users/routes.ts'
 import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
+import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
@@ -26,6 +29,7 @@ import { limited } from './gate/limited.ts'
 import { limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { rules } from './gate/rules.ts'
 import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import { readTarget } from './gate/target.ts'
@@ -57,20 +61,22 @@ export function gateway(parts: Parts) {
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
+  const isAdmin = admins({ ...sealing, rule: parts.admins })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   // Anyone may ask, and each look is a write: one a second is enough.
   const database = kept({ load: store.isWritable, now, keptMs: 1000 })
   const needs = { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
 
   const gates = {
-    access: access({ callers: callers({ ...people, tokens: verify }), exchangeOf }),
+    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
   }
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
   const owned = belongings(parts)
-  const out = wayOut(parts, owned)
+  const ruled = rules(sealing)
+  const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
@@ -79,13 +85,10 @@ export function gateway(parts: Parts) {
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
+    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
-  if (out.keeping) {
-    const kept = { ...ours, ...out.keeping, belongings: owned }
-    rooms.use(signature({ ...gates, ledger, forward: kept.open }))
-    rooms.use(conversations(kept)).use(durable(kept)).use(responses(kept)).use(files(kept))
-  }
+  if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -116,3 +119,16 @@ export function gateway(parts: Parts) {
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
+
+type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
+type Cloud = Room<typeof conversations> & Room<typeof durable> & Room<typeof responses> & Room<typeof files>
+
+/** What only a backend answers that keeps things. */
+const atTheCloud = (deps: Cloud & Pick<Parts, 'ledger' | 'passages'>) =>
+  new Elysia({ name: 'cloud' })
+    .use(signature({ ...deps, forward: deps.open }))
+    .use(conversations(deps))
+    .use(durable(deps))
+    .use(responses(deps))
+    .use(files(deps))
+    .use(passthrough({ ...deps, forward: deps.open }))

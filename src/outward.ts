@@ -1,7 +1,10 @@
 import type { Belongings } from './gate/belongings.ts'
+import type { Rules } from './gate/rules.ts'
 import type { Parts } from './parts.ts'
 import type { Exchange } from './protocol/exchange.ts'
-import { referencesIn } from './protocol/references.ts'
+import { edited } from './protocol/json.ts'
+import { RULED } from './protocol/model-rules.ts'
+import { readNaming } from './protocol/references.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import { send as callOut } from './upstream/call.ts'
@@ -18,12 +21,13 @@ import { keepFile } from './upstream/keep-file.ts'
 import { kept } from './upstream/kept.ts'
 import { maker } from './upstream/make.ts'
 import { makings } from './upstream/makings.ts'
-import { allModels } from './upstream/models.ts'
+import { allModels, modelIds } from './upstream/models.ts'
 import { onBehalf } from './upstream/on-behalf.ts'
 import { orphans } from './upstream/orphans.ts'
 import { reconcile } from './upstream/reconcile.ts'
 import { remover } from './upstream/removal.ts'
 import { replays } from './upstream/replays.ts'
+import { type RulesNow, ruled } from './upstream/ruled.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import { ways } from './upstream/ways.ts'
 
@@ -33,20 +37,27 @@ const BUNDLE_KEPT_MS = 10_000
 const RENEW_MS = 20_000
 
 /** What goes up, and what is asked there on everybody's behalf. */
-export function wayOut(parts: Parts, owned: Belongings) {
+export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick<Rules, 'current'>) {
   const { version, now, keys, sealed, open, plaintext } = parts
   const shared = {
     ...parts,
+    rules,
     cooldown: cooldown(now),
     handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
   }
-  const judge = async (body: Uint8Array, { principal }: Exchange) =>
-    owned.use(principal?.owner ?? '', await referencesIn(body))
+  const judge = async (bytes: Uint8Array, exchange: Exchange) => {
+    const { references, object } = await readNaming(bytes, RULED)
+    const edits = await ruled(rules, { bytes, object }, exchange)
+    await owned.use(exchange.principal?.owner ?? '', references)
+    return edited(bytes, edits)
+  }
   const keeping = open && keepingAt({ ...shared, backend: open, judge }, owned)
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
-  const models = sealed && open && allModels({ ...shared, backends: [sealed, open], send: callOut })
+  const told = { ...shared, backends: [sealed, open].filter(backend => backend !== undefined), send: callOut }
+  const models = sealed && open && allModels(told)
   return {
     forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
+    modelIds: modelIds(told),
     enclave: toEnclave,
     keeping,
   }
@@ -68,7 +79,7 @@ function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Bel
   }
 }
 
-type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver }
+type Shared = Parts & { backend: Backend; cooldown: Cooldown; handOver: HandOver; rules: RulesNow }
 
 /** The way to Tinfoil, and what clients ask before they seal. */
 function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Shared) {

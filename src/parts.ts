@@ -1,10 +1,12 @@
 import type { SignInOptions } from './features/auth/flow.ts'
+import type { AdminRule } from './gate/admins.ts'
 import type { SessionDays } from './gate/beginnings.ts'
 import type { KeySet } from './gate/keyset.ts'
 import type { Ledger } from './gate/ledger.ts'
 import type { Limiter } from './gate/limiter.ts'
 import type { Slots } from './gate/slots.ts'
 import type { Log } from './protocol/log.ts'
+import type { Passage } from './protocol/passages.ts'
 import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
@@ -30,6 +32,10 @@ export interface Parts {
   signIn: SignInOptions | undefined
   /** Whether anyone on this machine may sign in as anybody. */
   mockLogin: boolean
+  /** Who may administer. */
+  admins: AdminRule
+  /** Routes that are passed through to the backend that reads open bodies. */
+  passages: readonly Passage[]
   /** Absent when the limit is off. */
   limiter: Limiter | undefined
   /** Absent when callers may have any number of requests open. */

@@ -117,6 +117,12 @@ function chosen(config: Config) {
     sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
     signIn: places && { ...places, providers: providers(config, { send, now: Date.now }) },
     mockLogin: config.DEV_MODE,
+    admins: {
+      emails: config.AUTH_ADMIN_EMAILS ?? [],
+      domains: config.AUTH_ADMIN_DOMAINS ?? [],
+      scope: config.ADMIN_SCOPE,
+    },
+    passages: config.PASSTHROUGH ?? [],
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,

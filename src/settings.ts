@@ -5,13 +5,24 @@ import { cloud } from './settings/cloud.ts'
 import { inference } from './settings/inference.ts'
 import { limits } from './settings/limits.ts'
 import { network } from './settings/network.ts'
+import { operators } from './settings/operators.ts'
 import { running } from './settings/running.ts'
 import type { Setting } from './settings/setting.ts'
 import { signIn } from './settings/sign-in.ts'
 import { state } from './settings/state.ts'
 
 /** The one table of settings, its themes in the order in which an operator meets them. */
-export const settings = { ...callers, ...signIn, ...network, ...state, ...limits, ...inference, ...cloud, ...running }
+export const settings = {
+  ...callers,
+  ...signIn,
+  ...network,
+  ...state,
+  ...limits,
+  ...inference,
+  ...cloud,
+  ...operators,
+  ...running,
+}
 
 /** The name of a setting, as the environment spells it. */
 export type Key = keyof typeof settings

@@ -1,6 +1,7 @@
 import { baseUrl, quoted, travelsInTheClear } from '../protocol/kinds.ts'
 import type { Config } from '../settings.ts'
 import { judgeCloud } from './cloud-judges.ts'
+import { judgeOperators } from './operator-judges.ts'
 import { isGiven, type Reading } from './reading.ts'
 import { judgeSignIn } from './sign-in-judges.ts'
 
@@ -12,6 +13,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeDatabase(config, reading)
   judgeSessions(config, reading)
   judgeSignIn(config, reading)
+  judgeOperators(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
 }

@@ -1,39 +1,45 @@
 import { Elysia } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
-import { refuses } from '../protocol/openapi.ts'
+import { type Detail, refuses } from '../protocol/openapi.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { PROBLEM_CODES, Problem, statusOf } from '../protocol/problem.ts'
+import type { IsAdmin } from './admins.ts'
 import type { Callers } from './callers.ts'
 
 const TOKEN_CODES = PROBLEM_CODES.filter(code => statusOf(code) === 401)
 
 interface Deps {
   callers: Callers
+  isAdmin: IsAdmin
   exchangeOf: (request: Request) => Exchange
 }
 
-/** Who may call: whoever has the scope `inference`, or whoever has a session. */
-type Access = 'inference' | 'account'
+/** Who may call: whoever has the scope `inference`, whoever has a session, or whoever administers. */
+type Access = 'inference' | 'account' | 'admin'
 
 const REFUSALS = [...TOKEN_CODES, 'keys_unavailable', 'database_unavailable'] as const
 
+const DETAILS = {
+  inference: () => refuses([...REFUSALS, 'insufficient_scope'], { security: [{ bearer: [] }] }),
+  account: () => refuses([...REFUSALS, 'session_required'], { security: [{ session: [] }] }),
+  admin: () => refuses([...REFUSALS, 'admin_required'], { security: [{ session: [] }, { bearer: [] }] }),
+} as const satisfies Record<Access, () => Detail>
+
 /**
- * Declares on a route who may call it: `access: 'inference'`, or `access: 'account'` for what is a signed-in user's own.
- * A route line without it is public.
+ * Declares on a route who may call it: `access: 'inference'`, `access: 'account'` for what is a signed-in user's own,
+ * or `access: 'admin'` for whoever the operator lists. A route line without it is public.
  */
-export const access = ({ callers, exchangeOf }: Deps) =>
+export const access = ({ callers, isAdmin, exchangeOf }: Deps) =>
   new Elysia({ name: 'access' }).macro({
     access: (to: Access) => ({
-      detail:
-        to === 'inference'
-          ? refuses([...REFUSALS, 'insufficient_scope'], { security: [{ bearer: [] }] })
-          : refuses([...REFUSALS, 'session_required'], { security: [{ session: [] }] }),
+      detail: DETAILS[to](),
       resolve: async ({ request }: { request: Request }) => {
         const exchange = exchangeOf(request)
         const principal = await callers(request.headers.get('authorization'))
         exchange.principal = principal
         if (to === 'inference') requireScope(principal)
-        else if (principal.kind !== 'session') throw sessionRequired()
+        else if (to === 'account' && principal.kind !== 'session') throw sessionRequired()
+        else if (to === 'admin' && !isAdmin(principal)) throw adminRequired()
         return { exchange }
       },
     }),
@@ -54,6 +60,12 @@ function requireScope({ scopes }: Principal): void {
 
 function sessionRequired(): Problem {
   return new Problem('session_required', 'This takes a session: sign in, a JWT or an API key does not do.', {
+    headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' },
+  })
+}
+
+function adminRequired(): Problem {
+  return new Problem('admin_required', 'This is for administrators, and this sign-in or token is not one of theirs.', {
     headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' },
   })
 }

@@ -12,6 +12,7 @@ export function methodsAt(path: string, routes: readonly Route[]): readonly stri
 }
 
 function matches(template: string, path: string): boolean {
+  if (template.endsWith('/*')) return path.startsWith(template.slice(0, -1)) && path.length >= template.length
   const wanted = template.split('/')
   const given = path.split('/')
   return (

@@ -13,7 +13,7 @@ export function sessionRows({ db }: Store) {
   return {
     // Of a user who is being deleted there is none any more, whatever another process has just begun.
     find: db
-      .select({ id: table.id, userId: table.userId, ...times })
+      .select({ id: table.id, userId: table.userId, method: table.authMethod, proof: table.proof, ...times })
       .from(table)
       .innerJoin(users, and(eq(users.id, table.userId), isNull(users.deletedAt)))
       .where(and(eq(table.tokenHash, digest), hasBegun))

@@ -65,7 +65,8 @@ export function sessions({ store, fields, now, log, days }: Deps): Sessions {
     if (at - row.renewedAt >= DAY_MS) renew(row, at)
     const account = { user: row.userId, credential: row.id }
     const owner = userOwnerOf(row.userId)
-    const principal: Principal = { kind: 'session', owner, scopes: ACCOUNT_SCOPES, client: undefined, account }
+    const signIn = { method: row.method, proof: row.proof }
+    const principal: Principal = { kind: 'session', owner, scopes: ACCOUNT_SCOPES, client: undefined, account, signIn }
     return { value: principal, until: Math.min(end, at + REMEMBERED_MS), from: at }
   }
 

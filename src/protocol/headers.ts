@@ -37,6 +37,7 @@ const OURS = [
   'x-upstream-request-id',
   'x-sealgate-body',
   'x-sealgate-backend',
+  'x-sealgate-instructions-sha256',
   'www-authenticate',
   'x-ratelimit-limit-requests',
   'x-ratelimit-remaining-requests',

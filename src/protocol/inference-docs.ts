@@ -2,7 +2,7 @@ import { CACHE_SECRET } from './cache-secret.ts'
 import { KEYS_MEDIA_TYPE } from './ehbp.ts'
 import { type Detail, headers, parameter, refuses } from './openapi.ts'
 import { LIMIT_HEADERS, TOKEN_HEADERS } from './openapi-words.ts'
-import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS, RESPONSES } from './routes.ts'
+import { FORMS, type INFERENCE, type InferencePath, METERED, MODELS, PROMPTED, RESPONSES } from './routes.ts'
 
 interface Shown {
   /** A body, where the route takes one. */
@@ -68,12 +68,18 @@ export function forwardedDetail({ method, path, what, ...route }: (typeof INFERE
   const metered = METERED.has(path)
   const form = FORMS.has(path)
   const shown: Shown = SHOWN[path]
-  const passed = headers([...LIMIT_HEADERS, ...(metered ? TOKEN_HEADERS : []), ...ANSWERED])
+  const passed = headers([
+    ...LIMIT_HEADERS,
+    ...(metered ? TOKEN_HEADERS : []),
+    ...(PROMPTED.has(path) ? RULED : []),
+    ...ANSWERED,
+  ])
   const sealing = posted ? headers(['Ehbp-Response-Nonce']) : {}
   const description = DESCRIBED.get(path) ?? GIVEN
   const upstream = "Any other answer of the backend: its own status and body; 502 where it refused the operator's key."
   const spends = metered ? (['token_limit_exceeded'] as const) : []
-  return refuses([...FORWARDED, ...spends, ...(posted ? SEALED : []), ...(posted && !form ? OPEN : [])], {
+  const taking = posted ? [...SEALED, ...NAMED] : []
+  return refuses([...FORWARDED, ...spends, ...taking, ...(posted && !form ? OPEN : [])], {
     tags: ['inference'],
     summary: what,
     parameters: (posted ? [...PASSED, ...SEALING] : PASSED).map(parameter),
@@ -102,9 +108,12 @@ const FORWARDED = [
   'upstream_timeout',
 ] as const
 const ANSWERED = ['X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'] as const
+const RULED = ['X-Sealgate-Instructions-SHA256'] as const
 const SEALED = ['sealed_body_required', 'request_stalled', 'replayed_request', 'enclave_downgrade'] as const
+// Of open bodies alone.
+const NAMED = ['model_not_available', 'invalid_body'] as const
 // Of a backend that keeps things; an open prompt for an enclave is read too.
-const OPEN = ['malformed_json', 'invalid_body', 'reference_not_supported', 'not_found'] as const
+const OPEN = ['malformed_json', 'reference_not_supported', 'not_found'] as const
 const GIVEN = 'The answer of the backend, byte for byte; sealed if the request was.'
 const TOLD =
   'The answer of the backend, byte for byte; of two backends one list of both, each model with `x_sealgate_backend`: `tinfoil` or `openai`.'

@@ -130,6 +130,7 @@ export class Reading<Name extends string> {
     if (this.#open.length === 1) {
       this.isEmpty = false
       this.#member = this.#names.find(name => name === key)
+      if (this.#member === undefined && this.#names.some(name => isSpelling(key, name))) throw misspelt()
     }
     this.#take('key', 'colon')
     this.#listener?.key(key)
@@ -210,6 +211,15 @@ export class Reading<Name extends string> {
   #refused(): Problem {
     return malformed(`is not JSON: it breaks the grammar at byte ${this.#position}`)
   }
+}
+
+/** Whether decoders that ignore case, as Go's do, would take a key for a name: to them `ſ` is an s, the Kelvin sign a k. */
+function isSpelling(key: string, name: string): boolean {
+  return key.length === name.length && key.toUpperCase().toLowerCase() === name
+}
+
+function misspelt(): Problem {
+  return new Problem('invalid_body', 'Invalid body: its outermost members are named in small letters, as "model".')
 }
 
 const malformed = (what: string) => new Problem('malformed_json', `The body ${what}.`)

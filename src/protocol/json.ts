@@ -30,18 +30,32 @@ export async function readObject<Name extends string>(
   return reading
 }
 
-/** A body with one member set, in pieces to be joined: what was there stays as it was, byte for byte. */
-export function withMember<Name extends string>(
-  bytes: Uint8Array,
+/** Text that goes into a body, in place of what stands there. */
+export interface Edit extends Span {
+  readonly text: string
+}
+
+/** A body with edits made, in pieces to be joined: what is around them stays as it was, byte for byte. */
+export function edited(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let at = 0
+  for (const { from, to, text } of edits.toSorted((one, other) => one.from - other.from)) {
+    pieces.push(bytes.subarray(at, from), Buffer.from(text))
+    at = to
+  }
+  return [...pieces, bytes.subarray(at)]
+}
+
+/** What sets one member, and leaves the others as they are. */
+export function memberSet<Name extends string>(
   { inside, isEmpty, members }: JsonObject<Name>,
   name: NoInfer<Name>,
   value: unknown,
-): Uint8Array[] {
+): Edit {
   const json = JSON.stringify(value)
   const span: Span | undefined = members[name]
-  if (span) return [bytes.subarray(0, span.from), Buffer.from(json), bytes.subarray(span.to)]
-  const member = Buffer.from(`${JSON.stringify(name)}:${json}${isEmpty ? '' : ','}`)
-  return [bytes.subarray(0, inside), member, bytes.subarray(inside)]
+  if (span) return { ...span, text: json }
+  return { from: inside, to: inside, text: `${JSON.stringify(name)}:${json}${isEmpty ? '' : ','}` }
 }
 
 /** Resolves when others have had their turn of the event loop. */

@@ -1,6 +1,7 @@
 import { isNetwork } from './addresses.ts'
 import { isHostPattern } from './enclave-url.ts'
 import { isOrigin, isOriginPattern } from './origins.ts'
+import { type Passage, passageOf } from './passages.ts'
 
 /**
  * What the text of a setting may be, and what it becomes. `read` gives `undefined` for any text it does not
@@ -74,6 +75,27 @@ export const exactOrigins = listOf('origins like https://app.example.com', isOri
 
 /** Networks in CIDR notation. */
 export const networks = listOf('networks like 10.0.0.0/8', isNetwork)
+
+/** E-mail addresses. */
+export const emails = listOf('e-mail addresses', entry => /^[^\s@]+@[^\s@]+$/.test(entry))
+
+/** Domains of organisations. */
+export const domains = listOf('domains like example.com', entry => /^[a-z\d-]+(\.[a-z\d-]+)+$/i.test(entry))
+
+/** One scope (RFC 6749 section 3.3). */
+export const scopeWord: Kind<string> = {
+  expects: 'one scope: visible ASCII without blanks, quotes and backslashes',
+  read: text => (/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? text : undefined),
+}
+
+/** Routes that pass, by method and template. */
+export const passages: Kind<readonly Passage[]> = {
+  expects: 'a list of entries like POST /v1/rerank or GET /v1/jobs/:file_id between commas',
+  read: text => {
+    const read = list.read(text)?.map(passageOf)
+    return read?.every(passage => passage !== undefined) ? read : undefined
+  },
+}
 
 /** A host name or an IP address (IPv6 without brackets), with no port. */
 export const host: Kind<string> = {

@@ -73,6 +73,10 @@ export const PARAMETERS = {
   FileLimit: inQuery('limit', 'How many at most, 1 to 10000; 10000 unless told.'),
   FileOrder: inQuery('order', '`desc`, the last made first, or `asc`; `desc` unless told.'),
   Purpose: inQuery('purpose', 'Those that were uploaded for this alone.'),
+  PageLimit: inQuery('limit', 'How many at most, 1 to 100; 20 unless told.'),
+  Offset: inQuery('offset', 'How many are left out before them; 0 unless told.'),
+  Force: inQuery('force', '`true`: whether or not a backend lists the models; `false` unless told.'),
+  ModelId: inPath('rest', 'The id of a model; a `/` in it is written plainly.', { type: 'string' }),
 } as const
 
 /** Answer headers. */
@@ -92,6 +96,10 @@ export const HEADERS = {
   'X-Should-Retry': text('`false` where another try will not help for now.', 'false'),
   'X-Sealgate-Body': text('Whether the request was `sealed` or `plaintext`.', 'sealed'),
   'X-Sealgate-Backend': text('Who answered: `tinfoil`, `openai`, or of a list of models both.', 'tinfoil'),
+  'X-Sealgate-Instructions-SHA256': text(
+    "The SHA-256, in hex, of the operator's own prompt, which was put before what the request said.",
+    '0f'.repeat(32),
+  ),
   'X-Upstream-Request-Id': text("The backend's own id of this request.", 'req-1'),
   'X-Content-Type-Options': text('What is said of its media type is meant.', 'nosniff'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),

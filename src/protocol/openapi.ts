@@ -21,7 +21,7 @@ export interface Detail {
   tags?: string[]
   summary?: string
   description?: string
-  parameters?: { $ref: string }[]
+  parameters?: ({ $ref: string } | { name: string; in: string })[]
   requestBody?: { description: string; required: boolean; content: Record<string, Media> }
   responses?: Record<string, Answer>
   security?: Record<string, string[]>[]
@@ -55,7 +55,7 @@ export function headers(names: readonly HeaderName[]): Record<string, { $ref: st
 export function openapi(routes: readonly DocumentedRoute[], version: string): object {
   const paths: Record<string, Record<string, object>> = {}
   for (const { method, path, hooks } of routes) {
-    const template = path.replaceAll(/:(\w+)/g, '{$1}')
+    const template = templateOf(path)
     paths[template] = { ...paths[template], [method.toLowerCase()]: operation(method, path, hooks.detail ?? {}) }
   }
   return {
@@ -74,6 +74,8 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
       { name: 'responses', description: 'Answers that are kept for a caller, at a backend that keeps things.' },
       { name: 'files', description: 'Files that are kept for a caller there.' },
       { name: 'accounts', description: 'Who is signed in, and what is theirs.' },
+      { name: 'passed through', description: 'What the operator lets through to the backend that reads open bodies.' },
+      { name: 'administration', description: 'What operators steer while it runs.' },
       { name: 'usage', description: 'What a caller used.' },
       { name: 'trust', description: 'What a client asks before it seals.' },
       { name: 'operation', description: 'Whether it lives, and can serve.' },
@@ -87,6 +89,9 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
     },
   }
 }
+
+/** A route's path as the document writes it; what its rest is, no router names. */
+export const templateOf = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}').replace(/\*$/, '{rest}')
 
 function operation(method: string, path: string, detail: Detail): object {
   const { 'x-codes': codes = [], responses = {}, parameters = [], security = [], ...said } = detail

@@ -15,6 +15,8 @@ export interface Principal {
   readonly client: string | undefined
   /** Whose session or key it is, and which; absent for a JWT. */
   readonly account?: { readonly user: string; readonly credential: string }
+  /** Of a session: how its user signed in, and what that proved, sealed as it is kept. */
+  readonly signIn?: { readonly method: string | null; readonly proof: string | null }
 }
 
 /** What a session or an API key may do. */

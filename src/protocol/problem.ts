@@ -30,6 +30,8 @@ const PROBLEMS = {
   access_denied: { status: 403, type: 'permission_error' },
   email_unverified: { status: 403, type: 'permission_error' },
   session_required: { status: 403, type: 'permission_error' },
+  admin_required: { status: 403, type: 'permission_error' },
+  model_not_available: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'invalid_request_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   request_stalled: { status: 408, type: 'invalid_request_error' },

@@ -1,4 +1,4 @@
-import { readObject } from './json.ts'
+import { type JsonObject, readObject } from './json.ts'
 import { type Reference, ReferencesReading } from './references-reading.ts'
 
 /**
@@ -8,7 +8,15 @@ import { type Reference, ReferencesReading } from './references-reading.ts'
  * kind are; `reference_not_supported` where what is named cannot be shown to be anybody's
  */
 export async function referencesIn(bytes: Uint8Array): Promise<readonly Reference[]> {
+  return (await readNaming(bytes, [])).references
+}
+
+/** The same, and the body as `readObject` reads it. */
+export async function readNaming<Name extends string>(
+  bytes: Uint8Array,
+  names: readonly Name[],
+): Promise<{ references: readonly Reference[]; object: JsonObject<Name> }> {
   const reading = new ReferencesReading(bytes)
-  await readObject(bytes, [], reading)
-  return reading.found
+  const object = await readObject(bytes, names, reading)
+  return { references: reading.found, object }
 }

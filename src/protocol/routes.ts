@@ -8,6 +8,8 @@ interface InferenceRoute {
   readonly cached?: true
   /** Whether its body is a form (multipart). */
   readonly form?: true
+  /** The member in which an operator's prompt goes before what the client says. */
+  readonly prompted?: 'instructions' | 'messages'
   /** What it is for, as the documentation says it. */
   readonly what: string
 }
@@ -21,17 +23,29 @@ export const INFERENCE = [
     path: '/v1/chat/completions',
     metered: true,
     cached: true,
+    prompted: 'messages',
     what: 'Chat, in one piece or as a stream of events.',
   },
-  { method: 'POST', path: '/v1/chat/completions/input_tokens', what: 'Tokens that a chat would count.' },
+  {
+    method: 'POST',
+    path: '/v1/chat/completions/input_tokens',
+    prompted: 'messages',
+    what: 'Tokens that a chat would count.',
+  },
   {
     method: 'POST',
     path: '/v1/responses',
     metered: true,
     cached: true,
+    prompted: 'instructions',
     what: 'A response, in one piece or as a stream of events.',
   },
-  { method: 'POST', path: '/v1/responses/input_tokens', what: 'Tokens that a response would count.' },
+  {
+    method: 'POST',
+    path: '/v1/responses/input_tokens',
+    prompted: 'instructions',
+    what: 'Tokens that a response would count.',
+  },
   { method: 'POST', path: '/v1/completions', metered: true, cached: true, what: 'A text continued.' },
   { method: 'POST', path: '/v1/embeddings', metered: true, what: 'Texts as vectors.' },
   { method: 'POST', path: '/v1/audio/transcriptions', form: true, what: 'Speech as text; multipart.' },
@@ -58,3 +72,8 @@ export const CACHED: ReadonlySet<string> = new Set(INFERENCE.filter(route => 'ca
 
 /** The routes whose bodies are forms. */
 export const FORMS: ReadonlySet<string> = new Set(INFERENCE.filter(route => 'form' in route).map(({ path }) => path))
+
+/** The member that an operator's prompt goes into, by route. */
+export const PROMPTED: ReadonlyMap<string, 'instructions' | 'messages'> = new Map(
+  INFERENCE.flatMap(route => ('prompted' in route ? [[route.path, route.prompted] as const] : [])),
+)

@@ -60,4 +60,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE files (id TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, bytes BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, filename TEXT NOT NULL, purpose TEXT NOT NULL)',
     'CREATE INDEX files_of_owner ON files (owner, created_at, id)',
   ],
+  [
+    'CREATE TABLE models (id TEXT PRIMARY KEY NOT NULL, spelled TEXT NOT NULL, public BIGINT NOT NULL, system_prompt TEXT, updated_at BIGINT NOT NULL)',
+  ],
 ]

@@ -247,6 +247,20 @@ export const keptSecrets = sqliteTable('kept_secrets', {
   updatedAt: bigint('updated_at').notNull(),
 })
 
+/** What an operator rules about models; of any other nothing. */
+export const models = sqliteTable('models', {
+  /** Its letters as they are compared. */
+  id: text().primaryKey(),
+  /** As it was given. */
+  spelled: text().notNull(),
+  /** 0 where nobody may ask it. */
+  public: bigint().notNull(),
+  /** Sealed. */
+  systemPrompt: text('system_prompt'),
+  /** In milliseconds since the epoch. */
+  updatedAt: bigint('updated_at').notNull(),
+})
+
 /** Keys that can no longer be derived from the root, wrapped under it. */
 export const wrappedKeys = sqliteTable('wrapped_keys', {
   role: text().primaryKey(),

@@ -1,6 +1,16 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { foldedEmail } from '../protocol/email.ts'
-import { apiKeys, files, keptSecrets, linkedAccounts, sessions, signIns, userSettings, users } from './schema.ts'
+import {
+  apiKeys,
+  files,
+  keptSecrets,
+  linkedAccounts,
+  models,
+  sessions,
+  signIns,
+  userSettings,
+  users,
+} from './schema.ts'
 
 /** A column whose values are sealed, and the column that holds the row's id. */
 export interface SealedColumn {
@@ -32,6 +42,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: linkedAccounts, column: linkedAccounts.account, row: linkedAccounts.id },
   { table: files, column: files.filename, row: files.id },
   { table: keptSecrets, column: keptSecrets.value, row: keptSecrets.name },
+  { table: models, column: models.systemPrompt, row: models.id },
 ]
 
 /** Every column of keyed hashes. */

@@ -1,7 +1,10 @@
 import { CACHE_SECRET, cacheSecretOf } from '../protocol/cache-secret.ts'
 import type { Exchange } from '../protocol/exchange.ts'
-import { readObject, withMember } from '../protocol/json.ts'
+import { edited, memberSet, readObject } from '../protocol/json.ts'
+import { RULED } from '../protocol/model-rules.ts'
+import { CACHED } from '../protocol/routes.ts'
 import type { Body } from './body.ts'
+import { type RulesNow, ruled } from './ruled.ts'
 import { bodyOf, readWhole } from './whole.ts'
 
 interface Deps {
@@ -9,23 +12,27 @@ interface Deps {
   cacheKey: Uint8Array
   /** Milliseconds without a byte of its body after which a client is given up. */
   stallMs: number
+  rules: RulesNow
 }
 
-/** An open prompt on its way up. */
+/** An open body on its way to an enclave. */
 export interface CacheSecrets {
   /**
-   * The whole body with its caller's cache secret, and its length; as it came if it has one of its own, whatever it is.
-   * @throws Problem `malformed_json`, `body_too_large`, `request_stalled` or `client_gone`
+   * The whole of it as the operator's rules have it, and its length; a prompt with its caller's cache secret, unless it has
+   * one of its own, whatever it is.
+   * @throws Problem `malformed_json`, `body_too_large`, `request_stalled` or `client_gone`, or as {@link ruled}
    */
   added(body: Body | null, exchange: Exchange): Promise<{ body: Body; length: number }>
 }
 
 /** Puts each caller's own secret into open prompts: without it, all who share our key share Tinfoil's prompt cache. */
-export const cacheSecrets = ({ cacheKey, stallMs }: Deps): CacheSecrets => ({
-  added: async (body, { principal }) => {
+export const cacheSecrets = ({ cacheKey, stallMs, rules }: Deps): CacheSecrets => ({
+  added: async (body, exchange) => {
     const bytes = await readWhole(body, stallMs)
-    const object = await readObject(bytes, [CACHE_SECRET])
-    if (object.members[CACHE_SECRET]) return bodyOf([bytes])
-    return bodyOf(withMember(bytes, object, CACHE_SECRET, cacheSecretOf(cacheKey, principal?.owner ?? '')))
+    const object = await readObject(bytes, [CACHE_SECRET, ...RULED])
+    const edits = await ruled(rules, { bytes, object }, exchange)
+    if (object.members[CACHE_SECRET] || !CACHED.has(exchange.route ?? '')) return bodyOf(edited(bytes, edits))
+    const secret = cacheSecretOf(cacheKey, exchange.principal?.owner ?? '')
+    return bodyOf(edited(bytes, [...edits, memberSet(object, CACHE_SECRET, secret)]))
   },
 })

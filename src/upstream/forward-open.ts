@@ -7,6 +7,7 @@ import type { Claim } from './claim.ts'
 import type { Cooldown } from './cooldown.ts'
 import { type HandOver, type Load, lengthOf } from './hand-over.ts'
 import { type Reading, readJudged } from './judged.ts'
+import { formUnder, type RulesNow } from './ruled.ts'
 import { bodyOf } from './whole.ts'
 
 interface Deps extends Reading {
@@ -14,12 +15,13 @@ interface Deps extends Reading {
   cooldown: Cooldown
   handOver: HandOver
   claim: Claim
+  rules: RulesNow
   now: () => number
 }
 
 /** What is taken of a request. */
 export interface Taking {
-  /** A JSON object that may name things, which is read; a form, which passes as it comes; or no body. */
+  /** A JSON object that may name things, which is read; a form, which passes as it comes, looked through; or no body. */
   readonly body: 'json' | 'form' | 'none'
   /** Ours for what is asked, beginning with `/v1`; as the client wrote it unless told. */
   readonly path?: string
@@ -57,14 +59,16 @@ const NOTHING: Goods = { body: null, length: null }
 const JSON_TYPE = 'application/json'
 
 async function loadOf(request: Request, exchange: Exchange, deps: Deps & { isRead: boolean }): Promise<Goods> {
-  const { isRead, stallMs, maxBodyBytes } = deps
+  const { isRead, stallMs, maxBodyBytes, rules } = deps
   if (isRead) {
-    const bytes = await readJudged(request, exchange, deps)
-    return bytes.length === 0 ? { ...NOTHING, length: 0 } : { ...bodyOf([bytes]), type: JSON_TYPE }
+    const pieces = await readJudged(request, exchange, deps)
+    return pieces.length === 0 ? { ...NOTHING, length: 0 } : { ...bodyOf(pieces), type: JSON_TYPE }
   }
   const counted = (bytes: number) => {
     exchange.bytesUp += bytes
   }
-  const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, counted, isEnough: () => true })
-  return { body, length: lengthOf(request) }
+  const form = formUnder(await rules(), request)
+  const isEnough = (head: Uint8Array) => !form || head.length >= form.least
+  const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, counted, isEnough })
+  return { body: form ? form.watched(body) : body, length: lengthOf(request) }
 }

@@ -1,15 +1,17 @@
 import { ENCLAVE_URL_HEADER } from '../protocol/enclave-url.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { type ModelRules, requireModel } from '../protocol/model-rules.ts'
 import { Problem } from '../protocol/problem.ts'
-import { CACHED } from '../protocol/routes.ts'
+import { CACHED, FORMS } from '../protocol/routes.ts'
 import { relay } from './answer.ts'
 import type { Backend } from './backends.ts'
-import { openBody } from './body.ts'
+import { type Body, openBody } from './body.ts'
 import type { CacheSecrets } from './cache-secret.ts'
 import type { Cooldown } from './cooldown.ts'
 import type { Enclaves } from './enclaves.ts'
-import { type HandOver, lengthOf } from './hand-over.ts'
+import { type HandOver, type Load, lengthOf } from './hand-over.ts'
 import type { Replays } from './replays.ts'
+import { formUnder, type RulesNow } from './ruled.ts'
 import { isSettled, requireSealed, sealClaimed } from './seal.ts'
 
 interface Deps {
@@ -18,6 +20,8 @@ interface Deps {
   replays: Replays
   cooldown: Cooldown
   cacheSecrets: CacheSecrets
+  /** Whatever is sealed is nobody's to rule about. */
+  rules: RulesNow
   /** Whether a body may go up unsealed. */
   plaintext: boolean
   handOver: HandOver
@@ -34,7 +38,7 @@ interface Deps {
 
 /**
  * Sends a request on to the upstream and its answer back, bodies unread and unchanged, both ways as they come; but an
- * open prompt is read whole, and gets its caller's cache secret.
+ * open prompt is read whole, and gets its caller's cache secret; and so is any open body while there are rules about models.
  */
 export type Forward = (request: Request, exchange: Exchange) => Promise<Response>
 
@@ -44,7 +48,7 @@ export type Forward = (request: Request, exchange: Exchange) => Promise<Response
  * sealed one for the second time.
  */
 export function forwardTo(deps: Deps): Forward {
-  const { backend, enclaves, replays, cooldown, cacheSecrets, plaintext, handOver, now, onUnprocessable } = deps
+  const { backend, enclaves, replays, cooldown, plaintext, handOver, now, onUnprocessable } = deps
 
   return async (request, exchange) => {
     exchange.hold()
@@ -52,17 +56,17 @@ export function forwardTo(deps: Deps): Forward {
     const base = enclaves(request.headers.get(ENCLAVE_URL_HEADER))
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
-    const isPrompt = key === undefined && CACHED.has(exchange.route ?? '')
+    const plain = key === undefined ? await plainly(request, exchange, deps) : undefined
     const opened = await openBody(request, {
       stallMs: deps.stallMs,
-      maxBytes: isPrompt ? Math.min(deps.maxJsonBytes, deps.maxBodyBytes) : deps.maxBodyBytes,
+      maxBytes: plain?.isRead ? Math.min(deps.maxJsonBytes, deps.maxBodyBytes) : deps.maxBodyBytes,
       counted: bytes => {
         exchange.bytesUp += bytes
       },
-      isEnough: key === undefined ? anything : isSettled,
+      isEnough: plain ? head => head.length >= plain.least : isSettled,
     })
     if (key !== undefined) requireSealed(opened)
-    const body = isPrompt ? await cacheSecrets.added(opened, exchange) : { body: opened, length: lengthOf(request) }
+    const body = plain ? await plain.load(opened, exchange) : { body: opened, length: lengthOf(request) }
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()
     const answer = await handOver(request, exchange, { backend, base, ...body }).catch(error => {
@@ -78,7 +82,36 @@ export function forwardTo(deps: Deps): Forward {
   }
 }
 
-const anything = () => true
+/** How an open body goes up. */
+interface Plain {
+  /** Whether it is read whole, as JSON. */
+  readonly isRead: boolean
+  /** The bytes at its beginning without which it does not. */
+  readonly least: number
+  /** It, and how it is told, as far as it was looked at. */
+  load(opened: Body | null, exchange: Exchange): Promise<Pick<Load, 'body' | 'length' | 'type'>>
+}
+
+/** @throws Problem `model_not_available` where a header asks for such a model */
+async function plainly(request: Request, asked: Exchange, { rules, cacheSecrets }: Deps): Promise<Plain> {
+  const route: string = asked.route ?? ''
+  const inForce = request.method === 'POST' ? await rules() : NONE
+  requireModel(inForce, request.headers.get('x-tinfoil-model') ?? '')
+  const isRuled = inForce.size > 0
+  const form = FORMS.has(route) ? formUnder(inForce, request) : undefined
+  const isRead = CACHED.has(route) || (isRuled && !FORMS.has(route))
+  return {
+    isRead,
+    least: form?.least ?? 0,
+    load: async (opened, exchange) => {
+      if (!isRead) return { body: form ? form.watched(opened) : opened, length: lengthOf(request) }
+      // What was judged as JSON is read as JSON.
+      return { ...(await cacheSecrets.added(opened, exchange)), ...(isRuled && { type: 'application/json' }) }
+    },
+  }
+}
+
+const NONE: ModelRules = new Map()
 
 function replayed(): Problem {
   return new Problem('replayed_request', 'This sealed request was sent before: seal each request anew.', {

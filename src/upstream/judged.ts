@@ -4,8 +4,8 @@ import { readWhole } from './whole.ts'
 
 /** How JSON bodies are read. */
 export interface Reading {
-  /** @throws Problem where a body names what its caller may not. */
-  judge: (body: Uint8Array, exchange: Exchange) => Promise<void>
+  /** A body as it may go up, in pieces. @throws Problem where it names what its caller may not. */
+  judge: (body: Uint8Array, exchange: Exchange) => Promise<readonly Uint8Array[]>
   /** The longest request body. */
   maxBodyBytes: number
   /** The longest one that is read. */
@@ -15,16 +15,19 @@ export interface Reading {
 }
 
 /**
- * A request's JSON body, whole and judged; an empty one is nobody's to judge.
+ * A request's JSON body, whole and judged, in pieces; an empty one is nobody's to judge.
  * @throws Problem `body_too_large`, `request_stalled`, `client_gone`, or what the judge says
  */
-export async function readJudged(request: Request, exchange: Exchange, reading: Reading): Promise<Uint8Array> {
+export async function readJudged(
+  request: Request,
+  exchange: Exchange,
+  reading: Reading,
+): Promise<readonly Uint8Array[]> {
   const { judge, stallMs, maxBodyBytes, maxJsonBytes } = reading
   const counted = (bytes: number) => {
     exchange.bytesUp += bytes
   }
   const maxBytes = Math.min(maxJsonBytes, maxBodyBytes)
   const bytes = await readWhole(await openBody(request, { stallMs, maxBytes, counted, isEnough: () => true }), stallMs)
-  if (bytes.length > 0) await judge(bytes, exchange)
-  return bytes
+  return bytes.length > 0 ? judge(bytes, exchange) : []
 }

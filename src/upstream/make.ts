@@ -29,7 +29,7 @@ export function maker(deps: Deps): Make {
 
   return async (request, exchange, what) => {
     onBehalf.begin(exchange)
-    const body = await readJudged(request, exchange, deps)
+    const body = Buffer.concat(await readJudged(request, exchange, deps))
     const begun = await giving.begin(request, exchange, what)
     const asking = onBehalf.ask(exchange, {
       method: 'POST',

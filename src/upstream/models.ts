@@ -48,7 +48,26 @@ export function allModels(deps: Deps): Forward {
   }
 }
 
-function unionOf({ backends, send, cooldown, log }: Deps): () => Promise<Union> {
+/** Tells the ids of all models that any backend tells. @throws Problem as the first of them, where none does. */
+export function modelIds(deps: Omit<Deps, 'now'>): () => Promise<readonly string[]> {
+  const lists = listsOf(deps)
+  return async () =>
+    (await lists()).flatMap(({ entries }) => entries.flatMap(({ id }) => (typeof id === 'string' ? [id] : [])))
+}
+
+function unionOf(deps: Deps): () => Promise<Union> {
+  const told = listsOf(deps)
+  return async () => {
+    const lists = await told()
+    const data = lists.flatMap(({ name, entries }) => entries.map(entry => ({ ...entry, x_sealgate_backend: name })))
+    // Read and written anew: a number beyond 2^53 in an entry would be rounded.
+    const bytes = new TextEncoder().encode(JSON.stringify({ object: 'list', data }))
+    return { bytes, backends: lists.map(({ name }) => name) }
+  }
+}
+
+/** Asks all backends at once; gives the lists of those that tell theirs. */
+function listsOf({ backends, send, cooldown, log }: Omit<Deps, 'now'>) {
   const inTime: Send = sent => send({ ...sent, withinMs: WITHIN_MS, maxBytes: MOST_BYTES })
   const sources = backends.map(backend => ({ backend, ask: errand({ backend, send: inTime }) }))
   return async () => {
@@ -67,10 +86,7 @@ function unionOf({ backends, send, cooldown, log }: Deps): () => Promise<Union> 
     const failed = told.filter(({ entries }) => !entries)
     for (const { name, error } of failed) log('warn', 'models_failed', { backend: name, ...wordsOf(error) })
     if (lists.length === 0) throw failed[0]?.error
-    const data = lists.flatMap(({ name, entries }) => entries.map(entry => ({ ...entry, x_sealgate_backend: name })))
-    // Read and written anew: a number beyond 2^53 in an entry would be rounded.
-    const bytes = new TextEncoder().encode(JSON.stringify({ object: 'list', data }))
-    return { bytes, backends: lists.map(({ name }) => name) }
+    return lists
   }
 }
 

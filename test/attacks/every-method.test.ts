@@ -39,6 +39,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/files': ['GET', 'HEAD', 'POST'],
   '/v1/files/:id': ['DELETE', 'GET', 'HEAD'],
   '/v1/files/:id/content': ['GET', 'HEAD'],
+  '/v1/admin/models': ['GET', 'HEAD', 'PATCH'],
+  '/v1/admin/models/*': ['DELETE'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
@@ -79,7 +81,7 @@ function statusOf(path: string, signed: boolean, method: string): number {
   // Nobody owns anything.
   if (path === '/v1/responses/input_tokens' && method === 'POST') return 200
   if (/^\/v1\/(?:conversations|responses|files|signature)\//.test(path)) return 404
-  return /^\/v1\/(?:users|auth)\//.test(path) ? 403 : 200
+  return /^\/v1\/(?:users|auth|admin)\//.test(path) ? 403 : 200
 }
 
 const framed = (method: string) => (method === 'POST' ? 'Content-Length: 2\r\n\r\n{}' : '\r\n')

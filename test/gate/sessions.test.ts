@@ -20,6 +20,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
         owner: userOwnerOf(user),
         scopes: new Set(['inference']),
         client: undefined,
+        signIn: { method: 'mock', proof: expect.stringMatching(/^f1\./) },
         account: { user, credential: session.id },
       })
     })

@@ -4,6 +4,7 @@ import type { SignInOptions } from '../../src/features/auth/flow.ts'
 import { people } from '../../src/features/auth/people.ts'
 import type { Identity } from '../../src/features/auth/provider.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
+import type { AdminRule } from '../../src/gate/admins.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
 import { type Ledger, ledger } from '../../src/gate/ledger.ts'
@@ -11,6 +12,7 @@ import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
+import { passageOf } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -79,6 +81,10 @@ export interface KitOptions {
   sessionDays?: SessionDays
   /** Whether anyone may sign in as anybody over loopback; nobody may unless told. */
   mockLogin?: boolean
+  /** Who may administer; nobody unless told. */
+  admins?: Partial<AdminRule>
+  /** Routes that are passed through, as an operator writes them. */
+  passthrough?: readonly string[]
   /** How people sign in, by where the gateway listens; they may not unless given. */
   signIn?: (url: string) => Partial<SignInOptions>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
@@ -127,6 +133,7 @@ const DEFAULTS = {
   docs: true,
   sessionDays: { idle: 30, most: 90 },
   mockLogin: false,
+  passthrough: [],
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
@@ -162,6 +169,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const credentials = options.vpcSecret === undefined ? fixed(new Secret(CLOUD_KEY)) : byLogin()
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
+    admins: { emails: [], domains: [], scope: undefined, ...options.admins },
+    passages: options.passthrough.flatMap(text => passageOf(text) ?? []),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     log,
@@ -184,7 +193,12 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     const met = await meet(who)
     return {
       ...met,
-      session: await begins.begin({ ...met, method: who.provider, email: who.email, domain: who.domain }),
+      session: await begins.begin({
+        ...met,
+        method: who.provider,
+        email: who.isProven ? who.email : null,
+        domain: who.domain,
+      }),
     }
   }
   return {

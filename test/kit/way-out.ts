@@ -28,10 +28,11 @@ export function wayOut(upstream: string): WayOut {
     enclaves: enclaves({ backend, hosts: [] }),
     replays: replays(Date.now),
     cooldown: cooldown(Date.now),
-    cacheSecrets: cacheSecrets({ cacheKey: new Uint8Array(32), stallMs: 5000 }),
+    cacheSecrets: cacheSecrets({ cacheKey: new Uint8Array(32), stallMs: 5000, rules: () => new Map() }),
     maxBodyBytes: 68_157_440,
     maxJsonBytes: 33_554_432,
     plaintext: true,
+    rules: () => new Map(),
     handOver: handOver({
       send: transport({ connectMs: 5000, bodyMs: 5000, headerMs: 5000 }),
       identityKey: new Uint8Array(32),

@@ -12,7 +12,7 @@ import {
   tuple,
   uint8Array,
 } from 'fast-check'
-import { readObject, withMember } from '../../src/protocol/json.ts'
+import { edited, memberSet, readObject } from '../../src/protocol/json.ts'
 import { Problem } from '../../src/protocol/problem.ts'
 import { withCorpus } from '../kit/data.ts'
 
@@ -226,7 +226,7 @@ test('others have their turns while a long body is read', async () => {
 describe('a member that is set', () => {
   const set = async (body: string, value: unknown) => {
     const bytes = Buffer.from(body)
-    return Buffer.concat(withMember(bytes, await readObject(bytes, ['it']), 'it', value)).toString()
+    return Buffer.concat(edited(bytes, [memberSet(await readObject(bytes, ['it']), 'it', value)])).toString()
   }
 
   test.each([

@@ -3,6 +3,7 @@ import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
 import { fileRows } from '../../src/features/files/rows.ts'
 import { settings } from '../../src/features/users/settings.ts'
+import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
 import {
   apiKeys,
@@ -10,6 +11,7 @@ import {
   files,
   keptSecrets,
   linkedAccounts,
+  models,
   sessions,
   signIns,
   userSettings,
@@ -46,10 +48,11 @@ describe.each(engines)('on $name', ({ fresh }) => {
     await store.db.insert(belongings).values(file).prepare().execute()
     const told = { id: 'file-1', bytes: 1, createdAt: 1, expiresAt: null, filename: 'x', purpose: 'y' }
     await store.atomically([fileRows(kept).noted('u_1', told)])
+    await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }])
     const sealed: string[] = []
     const tables = {
       ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions, files },
-      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns },
+      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns, models },
     }
     for (const [name, table] of Object.entries(tables))
       for (const row of await store.db.select().from(table))

@@ -1,0 +1,111 @@
+import { Elysia } from 'elysia'
+import type { access } from '../../gate/access.ts'
+import type { limited } from '../../gate/limited.ts'
+import type { Change, RuledModel, Rules } from '../../gate/rules.ts'
+import { ruleDetail, rulesDetail } from '../../protocol/admin-docs.ts'
+import type { Exchange } from '../../protocol/exchange.ts'
+import { readObject } from '../../protocol/json.ts'
+import { flag, invalidBody, line, nullable, optional, prose, readMembers } from '../../protocol/members.ts'
+import { foldedModel, MOST_ID } from '../../protocol/model-rules.ts'
+import { Problem } from '../../protocol/problem.ts'
+import type { OwnBody } from '../../upstream/own-body.ts'
+import { pageOf, requireNone, wantsForce } from './query.ts'
+
+interface Deps {
+  access: ReturnType<typeof access>
+  limited: ReturnType<typeof limited>
+  rules: Rules
+  /** The ids of all models that the backends tell. */
+  modelIds: () => Promise<readonly string[]>
+  ownBody: OwnBody
+}
+
+const GUARD = { access: 'admin', limited: 'caller', parse: 'none' } as const
+const PATH = '/v1/admin/models'
+const SETTINGS = { public: optional(nullable(flag)), system_prompt: optional(nullable(prose(65_536))) }
+const ID = line(MOST_ID)
+// All of them are held in memory.
+const MOST_MODELS = 1000
+
+/** What operators rule about models: who may be asked, and what is said to it first. */
+export const adminModels = (deps: Deps) => {
+  const { access, limited, rules } = deps
+  return new Elysia({ name: 'admin-models' })
+    .use(access)
+    .use(limited)
+    .get(
+      PATH,
+      async ({ exchange }) => {
+        const { limit, offset } = pageOf(exchange.target.query)
+        const all = await rules.list()
+        const models = all.slice(offset, offset + limit).map(shown)
+        return told({ models, limit, offset, total: all.length })
+      },
+      { ...GUARD, detail: rulesDetail('GET') },
+    )
+    .patch(PATH, ({ request, exchange }) => change(request, exchange, deps), { ...GUARD, detail: rulesDetail('PATCH') })
+    .delete(
+      `${PATH}/*`,
+      async ({ exchange }) => {
+        requireNone(exchange.target.query)
+        const id = idIn(exchange)
+        if (id === undefined || !(await rules.forget(id)))
+          throw new Problem('not_found', 'Nothing is ruled about that model.')
+        return new Response(null, { status: 204, headers: NO_STORE })
+      },
+      { ...GUARD, detail: ruleDetail() },
+    )
+}
+
+async function change(request: Request, exchange: Exchange, { ownBody, rules, modelIds }: Deps): Promise<Response> {
+  const isForced = wantsForce(exchange.target.query)
+  const changes = await changesIn(await ownBody(request, exchange))
+  const ids = changes.map(({ id }) => foldedModel(id))
+  if (!isForced) requireListed(ids, new Set((await modelIds()).map(foldedModel)))
+  const before = await rules.list()
+  if (new Set([...ids, ...before.map(({ id }) => foldedModel(id))]).size > MOST_MODELS)
+    throw invalidBody(`there would be rules about more than ${MOST_MODELS} models.`)
+  await rules.change(changes)
+  const after = new Map((await rules.list()).map(model => [foldedModel(model.id), model]))
+  return told(ids.flatMap(id => after.get(id) ?? []).map(shown))
+}
+
+/** What a body asks for: a map of models. */
+async function changesIn(bytes: Uint8Array): Promise<Change[]> {
+  await readObject(bytes, [])
+  const given = Object.entries<unknown>(JSON.parse(Buffer.from(bytes).toString('utf8')))
+  if (given.length === 0) throw invalidBody('it must name at least one model.')
+  if (new Set(given.map(([id]) => foldedModel(id))).size < given.length)
+    throw invalidBody('it names one model twice, in other letters.')
+  return Promise.all(
+    given.map(async ([id, settings]) => {
+      if (!ID.fits(id) || foldedModel(id) === '') throw invalidBody(`a model's id must be ${ID.expects}.`)
+      const read = await readMembers(Buffer.from(JSON.stringify(settings)), SETTINGS)
+      return { id, public: read.public, prompt: read.system_prompt }
+    }),
+  )
+}
+
+function requireListed(ids: readonly string[], listed: ReadonlySet<string>): void {
+  const at = ids.findIndex(id => !listed.has(id))
+  if (at < 0) return
+  const which = `the ${at + 1}. of the ${ids.length} models it names`
+  throw invalidBody(`${which} is on no backend's list; with "?force=true" it is ruled about all the same.`)
+}
+
+/** The id in a path; none where what is there is no text. */
+function idIn({ target }: Exchange): string | undefined {
+  try {
+    return decodeURIComponent(target.path.slice(PATH.length + 1))
+  } catch {
+    return undefined
+  }
+}
+
+const shown = ({ id, public: isPublic, prompt }: RuledModel) => ({
+  model_id: id,
+  settings: { public: isPublic, ...(prompt !== null && { system_prompt: prompt }) },
+})
+
+const NO_STORE = { 'cache-control': 'no-store' }
+const told = (shown: object) => Response.json(shown, { headers: NO_STORE })
