@@ -79,7 +79,7 @@ describe('sealgate rekey', () => {
     const path = copy(few)
     const { output } = await rekey(path, { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD })
     expect(output.split('\n')).toEqual([
-      ...['users', 'user_settings', 'api_keys', 'sessions', 'sign_ins', 'linked_accounts', 'kept_secrets'].map(
+      ...['users', 'user_settings', 'api_keys', 'sessions', 'sign_ins', 'linked_accounts', 'files', 'kept_secrets'].map(
         table => `rekey: ${table} 5 of 5`,
       ),
       expect.stringMatching(/^rekey: done\. Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go/),
