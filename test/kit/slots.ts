@@ -4,6 +4,7 @@ import type { Slot } from '../../src/protocol/exchange.ts'
 import type { Store } from '../../src/store/store.ts'
 import { clockAt } from './clock.ts'
 import { openTest, runOn } from './database.ts'
+import { eventually } from './stage.ts'
 
 interface Options {
   url: string
@@ -56,9 +57,7 @@ export async function gone(rows: () => Promise<number>): Promise<void> {
   expect(await rows()).toBe(0)
 }
 
-/** Takes a slot that must be free. */
-export async function take(open: Slots, owner = 'j_ada'): Promise<Slot> {
-  const slot = await open.acquire(owner)
-  if (!slot) throw new Error(`no slot for ${owner}`)
-  return slot
+/** Takes a slot that is free, or is just being given back. */
+export function take(open: Slots, owner = 'j_ada'): Promise<Slot> {
+  return eventually(() => open.acquire(owner), `a slot for ${owner}`)
 }
