@@ -42,6 +42,7 @@ import { fields } from './store/fields.ts'
 import { kept } from './upstream/kept.ts'
 import { ownBody } from './upstream/own-body.ts'
 
+// Public routes that cost us a call or a quote are limited by address.
 const PUBLIC_RPM = 60
 const PUBLIC_BURST = 20
 

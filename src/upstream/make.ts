@@ -1,6 +1,5 @@
 import type { Exchange } from '../protocol/exchange.ts'
 import type { Backend } from './backends.ts'
-import { isUnsent } from './call.ts'
 import type { Giving, What } from './giving.ts'
 import { type Reading, readJudged } from './judged.ts'
 import type { OnBehalf } from './on-behalf.ts'
@@ -29,7 +28,7 @@ export function maker(deps: Deps): Make {
 
   return async (request, exchange, what) => {
     onBehalf.begin(exchange)
-    const body = Buffer.concat(await readJudged(request, exchange, deps))
+    const body = inOne(await readJudged(request, exchange, deps))
     const begun = await giving.begin(request, exchange, what)
     const asking = onBehalf.ask(exchange, {
       method: 'POST',
@@ -39,10 +38,19 @@ export function maker(deps: Deps): Make {
     })
     const answer = await asking.catch(async error => {
       // Else each request of an outage would be asked again after it.
-      if (isUnsent(error)) await giving.drop(begun)
+      if (!exchange.reached) await giving.drop(begun)
       throw error
     })
     await giving.settle(begun, answer)
     return passedOn(answer, exchange, backend.name)
   }
 }
+
+/** What nobody changed is one piece, and is not copied: of 32 MiB that takes 8 to 25 ms in which nobody else is served. */
+function inOne(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const [only] = pieces
+  return pieces.length === 1 && isPlain(only) ? only : Buffer.concat(pieces)
+}
+
+const isPlain = (bytes: Uint8Array | undefined): bytes is Uint8Array<ArrayBuffer> =>
+  bytes?.buffer instanceof ArrayBuffer
