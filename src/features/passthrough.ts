@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../gate/access.ts'
+import { type access, callerOf } from '../gate/access.ts'
 import { type Belongings, noSuchThing } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
 import type { Exchange } from '../protocol/exchange.ts'
@@ -34,7 +34,7 @@ export const passthrough = ({ access, limited, belongings, forward, passages }: 
         if (!kind || !isPlainId(id)) throw noSuchThing()
         return { kind, id }
       })
-      await belongings.use(exchange.principal?.owner ?? '', owned)
+      await belongings.use(callerOf(exchange), owned)
       return forward(request, exchange, { body: takenOf(request) })
     }
     rooms.route(passage.method, passage.path, ({ request, exchange }) => pass(request, exchange), {

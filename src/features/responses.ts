@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../gate/access.ts'
+import { type access, callerOf } from '../gate/access.ts'
 import type { Belongings } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
 import type { Exchange } from '../protocol/exchange.ts'
@@ -26,7 +26,7 @@ export const responses = ({ access, limited, belongings, open, remove }: Deps) =
   /** The one that a path names. @throws Problem `not_found` unless it is the caller's */
   async function theOne(exchange: Exchange): Promise<Reference> {
     const response = { kind: 'response', id: paramOf(exchange, 'id') } as const
-    await belongings.check(exchange.principal?.owner ?? '', [response])
+    await belongings.check(callerOf(exchange), [response])
     return response
   }
 

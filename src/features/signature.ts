@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../gate/access.ts'
+import { type access, callerOf } from '../gate/access.ts'
 import { noSuchThing } from '../gate/belongings.ts'
 import type { Ledger } from '../gate/ledger.ts'
 import type { limited } from '../gate/limited.ts'
@@ -20,7 +20,7 @@ interface Deps {
 export const signature = ({ access, limited, ledger, forward }: Deps) => {
   async function told(request: Request, exchange: Exchange): Promise<Response> {
     const id = paramOf(exchange, 'chat_id')
-    const owner = exchange.principal?.owner ?? ''
+    const owner = callerOf(exchange)
     if (!isPlainId(id) || !(await ledger.wasAnswered(owner, id))) throw noSuchThing()
     return forward(request, exchange, { body: 'none' })
   }

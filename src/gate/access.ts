@@ -51,6 +51,12 @@ export function accountOf({ principal }: Exchange): { owner: string; user: strin
   return { owner: principal.owner, ...principal.account }
 }
 
+/** The owner of whatever a caller has; on routes that declare access. */
+export function callerOf({ principal }: Exchange): string {
+  if (!principal) throw new TypeError('a route that asks who calls declares no access')
+  return principal.owner
+}
+
 function requireScope({ scopes }: Principal): void {
   if (!scopes.has('inference'))
     throw new Problem('insufficient_scope', 'The token lacks the scope "inference".', {

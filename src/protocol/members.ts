@@ -21,7 +21,8 @@ export type Read<M extends Members> = { readonly [K in keyof M]: M[K] extends Me
 export async function readMembers<M extends Members>(bytes: Uint8Array, members: M): Promise<Read<M>> {
   const given = bytes.length === 0 ? {} : await objectIn(bytes)
   // Not by name: whatever a caller wrote may be meant for nobody's log.
-  if (Object.keys(given).some(name => !Object.hasOwn(members, name))) throw invalidBody(`it takes ${listed(members)}.`)
+  if (Object.keys(given).some(name => !Object.hasOwn(members, name)))
+    throw invalidBody(`it takes ${listed(Object.keys(members))}.`)
   for (const [name, { expects, isOptional, fits }] of Object.entries(members)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined
     if (value === undefined ? !isOptional : !fits(value)) throw invalidBody(`"${name}" must be ${expects}.`)
@@ -34,10 +35,12 @@ async function objectIn(bytes: Uint8Array): Promise<Record<string, unknown>> {
   return JSON.parse(Buffer.from(bytes).toString('utf8'))
 }
 
-function listed(members: Members): string {
-  const names = Object.keys(members).map(name => `"${name}"`)
+/** Names as they follow "takes". */
+export function listed(taken: readonly string[]): string {
+  const names = taken.map(name => `"${name}"`)
+  if (names.length === 0) return 'nothing'
   return names.length < 2
-    ? `${names[0] ?? 'nothing'}, and nothing else`
+    ? `${names[0]}, and nothing else`
     : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}, and nothing else`
 }
 

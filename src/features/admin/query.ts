@@ -1,5 +1,5 @@
 import { boolean, integer, type Kind } from '../../protocol/kinds.ts'
-import { Problem } from '../../protocol/problem.ts'
+import { invalidQuery, parametersIn } from '../../protocol/query.ts'
 
 /** A part of a list that is told in pages. */
 export interface Page {
@@ -12,29 +12,18 @@ const OFFSET = integer(0, Number.MAX_SAFE_INTEGER)
 
 /** Which page a query asks for. @throws Problem `invalid_query` */
 export function pageOf(query: string): Page {
-  const given = read(query, ['limit', 'offset'])
+  const given = parametersIn(query, ['limit', 'offset'])
   return { limit: chosen(given, 'limit', LIMIT, 20), offset: chosen(given, 'offset', OFFSET, 0) }
 }
 
 /** Whether a query asks that something be done all the same. @throws Problem `invalid_query` */
 export function wantsForce(query: string): boolean {
-  return chosen(read(query, ['force']), 'force', boolean, false)
+  return chosen(parametersIn(query, ['force']), 'force', boolean, false)
 }
 
 /** @throws Problem `invalid_query` where there is a query */
 export function requireNone(query: string): void {
-  read(query, [])
-}
-
-function read(query: string, names: readonly string[]): ReadonlyMap<string, string> {
-  const given = new Map<string, string>()
-  for (const [name, text] of new URLSearchParams(query)) {
-    // Not by name: whatever a caller wrote may be meant for nobody's log.
-    if (!names.includes(name)) throw invalidQuery(`this takes ${names.map(it => `"${it}"`).join(' and ') || 'none'}.`)
-    if (given.has(name)) throw invalidQuery(`"${name}" is given twice.`)
-    given.set(name, text)
-  }
-  return given
+  parametersIn(query, [])
 }
 
 function chosen<T>(given: ReadonlyMap<string, string>, name: string, kind: Kind<T>, unless: T): T {
@@ -42,8 +31,4 @@ function chosen<T>(given: ReadonlyMap<string, string>, name: string, kind: Kind<
   const value = text === undefined ? unless : kind.read(text)
   if (value === undefined) throw invalidQuery(`"${name}" must be ${kind.expects}.`)
   return value
-}
-
-function invalidQuery(what: string): Problem {
-  return new Problem('invalid_query', `Invalid query: ${what}`)
 }

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../../gate/access.ts'
+import { type access, callerOf } from '../../gate/access.ts'
 import type { Belongings } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
 import { cloneDetail, creationDetail, removalDetail } from '../../protocol/durable-docs.ts'
@@ -24,14 +24,14 @@ const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
 export const durable = ({ access, limited, belongings, make, remove }: Deps) => {
   async function clone(request: Request, exchange: Exchange): Promise<Response> {
     const source = theOne(exchange)
-    await belongings.check(ownerOf(exchange), [source])
+    await belongings.check(callerOf(exchange), [source])
     requireOpen(request)
     return make(request, exchange, { kind: source.kind, source: source.id })
   }
 
   async function removed(exchange: Exchange): Promise<Response> {
     const thing = theOne(exchange)
-    await belongings.check(ownerOf(exchange), [thing])
+    await belongings.check(callerOf(exchange), [thing])
     return remove(exchange, thing)
   }
 
@@ -56,5 +56,3 @@ export const durable = ({ access, limited, belongings, make, remove }: Deps) => 
 function theOne(exchange: Exchange): Reference {
   return { kind: 'conversation', id: paramOf(exchange, 'id') }
 }
-
-const ownerOf = ({ principal }: Exchange): string => principal?.owner ?? ''

@@ -1,6 +1,7 @@
 import type { Exchange } from '../../protocol/exchange.ts'
 import { faultOf, type Log, ownerTagOf } from '../../protocol/log.ts'
-import { invalidQuery, type Query, queryOf } from './query.ts'
+import { invalidQuery } from '../../protocol/query.ts'
+import { type Query, queryOf } from './query.ts'
 import { type Row, type Rows, START } from './rows.ts'
 import { MOST_IDS, type Tell } from './told.ts'
 

@@ -1,5 +1,5 @@
 import { choice, integer } from '../../protocol/kinds.ts'
-import { Problem } from '../../protocol/problem.ts'
+import { invalidQuery, parametersIn } from '../../protocol/query.ts'
 import type { Order } from './rows.ts'
 
 /** Which of their conversations a caller asks for. */
@@ -15,22 +15,10 @@ const ORDER = choice('asc', 'desc')
 
 /** What a query asks for. @throws Problem `invalid_query` */
 export function queryOf(query: string): Query {
-  const given = new Map<string, string>()
-  for (const [name, text] of new URLSearchParams(query)) {
-    // Not by name: whatever a caller wrote may be meant for nobody's log.
-    if (name !== 'limit' && name !== 'after' && name !== 'order')
-      throw invalidQuery('this route takes "limit", "after" and "order", and nothing else.')
-    if (given.has(name)) throw invalidQuery(`"${name}" is given twice.`)
-    given.set(name, text)
-  }
+  const given = parametersIn(query, ['limit', 'after', 'order'])
   const limit = LIMIT.read(given.get('limit') ?? '20')
   const order = ORDER.read(given.get('order') ?? 'desc')
   if (limit === undefined) throw invalidQuery(`"limit" must be ${LIMIT.expects}.`)
   if (order === undefined) throw invalidQuery(`"order" must be ${ORDER.expects}.`)
   return { limit, order, after: given.get('after') }
-}
-
-/** The refusal of a query. */
-export function invalidQuery(what: string): Problem {
-  return new Problem('invalid_query', `Invalid query: ${what}`)
 }

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../../gate/access.ts'
+import { type access, callerOf } from '../../gate/access.ts'
 import { type Belongings, noSuchThing } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
 import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '../../protocol/conversations-docs.ts'
@@ -41,7 +41,7 @@ export const conversations = (deps: Deps) => {
       '/v1/conversations',
       ({ request, exchange }) => {
         requireOpen(request)
-        return listed(request, ownerOf(exchange), exchange)
+        return listed(request, callerOf(exchange), exchange)
       },
       { ...GUARD, detail: conversationsDetail() },
     )
@@ -54,8 +54,8 @@ export const conversations = (deps: Deps) => {
       if (isOne) {
         const conversation = { kind: 'conversation', id: paramOf(exchange, 'id') } as const
         // What is written into was used.
-        if (isRead) await belongings.use(ownerOf(exchange), [conversation])
-        else await belongings.check(ownerOf(exchange), [conversation])
+        if (isRead) await belongings.use(callerOf(exchange), [conversation])
+        else await belongings.check(callerOf(exchange), [conversation])
       }
       return open(request, exchange, { body: isRead ? 'json' : 'none', path })
     }
@@ -74,9 +74,4 @@ function pathOf(template: string, exchange: Exchange): string {
     if (!isPlainId(id)) throw noSuchThing()
     return encodeURIComponent(id)
   })
-}
-
-function ownerOf({ principal }: Exchange): string {
-  if (!principal) throw new TypeError('conversations of nobody')
-  return principal.owner
 }

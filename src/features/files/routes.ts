@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../../gate/access.ts'
+import { type access, callerOf } from '../../gate/access.ts'
 import type { Belongings } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
@@ -39,7 +39,7 @@ export const files = (deps: Deps) => {
 
   async function content(request: Request, exchange: Exchange): Promise<Response> {
     requireOpen(request)
-    await belongings.check(ownerOf(exchange), [theOne(exchange)])
+    await belongings.check(callerOf(exchange), [theOne(exchange)])
     // Whatever is in it was a caller's choice, its media type too.
     exchange.headers['x-content-type-options'] = 'nosniff'
     return open(request, exchange, { body: 'none', path: `${pathOf(theOne(exchange))}/content` })
@@ -47,7 +47,7 @@ export const files = (deps: Deps) => {
 
   async function removed(exchange: Exchange): Promise<Response> {
     const file = theOne(exchange)
-    await belongings.check(ownerOf(exchange), [file])
+    await belongings.check(callerOf(exchange), [file])
     return remove(exchange, file, (owner, { id }) => rows.forget(owner, id))
   }
 
@@ -58,7 +58,7 @@ export const files = (deps: Deps) => {
       '/v1/files',
       ({ request, exchange }) => {
         requireOpen(request)
-        const owner = ownerOf(exchange)
+        const owner = callerOf(exchange)
         return keepFile(request, exchange, (id, answer) => [rows.noted(owner, fileIn(id, answer, now()))])
       },
       { ...GUARD, detail: uploadDetail() },
@@ -67,7 +67,7 @@ export const files = (deps: Deps) => {
       '/v1/files',
       ({ request, exchange }) => {
         requireOpen(request)
-        return listed(rows, ownerOf(exchange), exchange.target.query)
+        return listed(rows, callerOf(exchange), exchange.target.query)
       },
       { ...GUARD, detail: filesDetail() },
     )
@@ -75,7 +75,7 @@ export const files = (deps: Deps) => {
       '/v1/files/:id',
       ({ request, exchange }) => {
         requireOpen(request)
-        return told(rows, ownerOf(exchange), theOne(exchange).id)
+        return told(rows, callerOf(exchange), theOne(exchange).id)
       },
       { ...GUARD, detail: fileDetail() },
     )
@@ -95,9 +95,4 @@ export const files = (deps: Deps) => {
 
 function theOne(exchange: Exchange): Reference {
   return { kind: 'file', id: paramOf(exchange, 'id') }
-}
-
-function ownerOf({ principal }: Exchange): string {
-  if (!principal) throw new TypeError('files of nobody')
-  return principal.owner
 }

@@ -4,7 +4,7 @@ import type { Ledger } from '../../gate/ledger.ts'
 import type { limited } from '../../gate/limited.ts'
 import { DAY_MS } from '../../protocol/metering.ts'
 import { MOMENT, momentOf } from '../../protocol/moments.ts'
-import { Problem } from '../../protocol/problem.ts'
+import { invalidQuery, parametersIn } from '../../protocol/query.ts'
 import { usageDetail } from '../../protocol/usage-docs.ts'
 import type { Store } from '../../store/store.ts'
 import { type Range, report } from './report.ts'
@@ -42,22 +42,17 @@ export const usage = ({ access, limited, store, ledger, now }: Deps) => {
 
 /** @throws Problem `invalid_query` */
 function rangeOf(query: string, now: number): Range {
-  const given = new Map<string, number>()
-  for (const [name, text] of new URLSearchParams(query)) {
-    // Not by name: whatever a caller wrote may be meant for nobody's log.
-    if (name !== 'start' && name !== 'end') throw invalidQuery('this route takes "start" and "end", and nothing else.')
-    if (given.has(name)) throw invalidQuery(`"${name}" is given twice.`)
-    const at = momentOf(text)
-    if (at === undefined) throw invalidQuery(`"${name}" must be ${MOMENT}; a "+" in it is written %2B.`)
-    given.set(name, at)
+  const given = parametersIn(query, ['start', 'end'])
+  const momentIn = (name: 'start' | 'end') => {
+    const text = given.get(name)
+    const at = text === undefined ? undefined : momentOf(text)
+    if (text !== undefined && at === undefined)
+      throw invalidQuery(`"${name}" must be ${MOMENT}; a "+" in it is written %2B.`)
+    return at
   }
   // This millisecond is in it, and with it whatever ended just now.
-  const end = given.get('end') ?? now + 1
-  const start = given.get('start') ?? end - DEFAULT_DAYS * DAY_MS
+  const end = momentIn('end') ?? now + 1
+  const start = momentIn('start') ?? end - DEFAULT_DAYS * DAY_MS
   if (start >= end) throw invalidQuery('"start" must be before "end" (now, if it is not given).')
   return { start, end }
-}
-
-function invalidQuery(what: string): Problem {
-  return new Problem('invalid_query', `Invalid query: ${what}`)
 }
