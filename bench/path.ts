@@ -9,6 +9,7 @@ import { gathered } from '../src/output.ts'
 import type { Route } from '../src/protocol/exchange.ts'
 import { Secret } from '../src/protocol/secret.ts'
 import { openStore } from '../src/store/open.ts'
+import { signingKeys } from '../src/tee/signing.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
 import { openBody } from '../src/upstream/body.ts'
 import { cacheSecrets } from '../src/upstream/cache-secret.ts'
@@ -107,6 +108,8 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     log,
     store,
     keys,
+    tee: undefined,
+    signing: signingKeys(keys),
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     sessionDays: { idle: 30, most: 90 },

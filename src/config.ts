@@ -1,6 +1,7 @@
 import { readCommand } from './arguments.ts'
 import { judge } from './config/judges.ts'
 import { type Reading, readSetting } from './config/reading.ts'
+import { readTee } from './config/tee.ts'
 import { type Config, type Key, rows } from './settings.ts'
 
 /** What a configuration is read from; nothing else is looked at. */
@@ -46,7 +47,8 @@ export function readConfig<K extends Key = Key>(
   // A DEV_MODE that cannot be read is a fault already: supposing it on spares the faults that would follow from it.
   const dev = readSetting('DEV_MODE', undecided) !== false
   const reading = { ...undecided, dev }
-  const values = [...keys].map(key => [key, key === 'DEV_MODE' ? dev : readSetting(key, reading)] as const)
+  const special: Partial<Record<Key, () => unknown>> = { DEV_MODE: () => dev, TEE: () => readTee(reading) }
+  const values = [...keys].map(key => [key, (special[key] ?? (() => readSetting(key, reading)))()] as const)
 
   // The one cast: each row's kind reads what the table's types say, which the compiler cannot follow through a loop.
   const config = Object.freeze(Object.fromEntries(values)) as Config

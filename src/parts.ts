@@ -10,6 +10,8 @@ import type { Passage } from './protocol/passages.ts'
 import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
+import type { SigningKeys } from './tee/signing.ts'
+import type { Tee } from './tee/tee.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
 import type { Transport } from './upstream/transport.ts'
@@ -22,6 +24,10 @@ export interface Parts {
   now: () => number
   store: Store
   keys: Keys
+  /** The TEE it runs in; absent outside one. */
+  tee: Tee | undefined
+  /** The keys that stand in what a TEE quotes. */
+  signing: SigningKeys
   /** The issuer's signing keys; absent where no JWT is taken. */
   keySet: KeySet | undefined
   /** What a token must be meant for. */

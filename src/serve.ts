@@ -14,6 +14,7 @@ import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import { signingKeys } from './tee/signing.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
@@ -69,7 +70,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
-  const signingKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
+  const issuerKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
   const open =
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
@@ -81,7 +82,9 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     now: Date.now,
     store,
     keys,
-    keySet: signingKeys,
+    tee: undefined,
+    signing: signingKeys(keys),
+    keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
     ...(await backends(config, { store, keys, log })),
@@ -101,7 +104,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
 
   await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
   for (const beat of beats) clearInterval(beat)
-  signingKeys?.stop()
+  issuerKeys?.stop()
   await booked.close()
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))

@@ -10,6 +10,7 @@ import { running } from './settings/running.ts'
 import type { Setting } from './settings/setting.ts'
 import { signIn } from './settings/sign-in.ts'
 import { state } from './settings/state.ts'
+import { tee } from './settings/tee.ts'
 
 /** The one table of settings, its themes in the order in which an operator meets them. */
 export const settings = {
@@ -21,6 +22,7 @@ export const settings = {
   ...inference,
   ...cloud,
   ...operators,
+  ...tee,
   ...running,
 }
 

@@ -4,6 +4,7 @@ import { judgeCloud } from './cloud-judges.ts'
 import { judgeOperators } from './operator-judges.ts'
 import { isGiven, type Reading } from './reading.ts'
 import { judgeSignIn } from './sign-in-judges.ts'
+import { judgeTee } from './tee.ts'
 
 /** Looks at settings together: notes the faults that none has alone, and what an operator should be warned of. */
 export function judge(config: Partial<Config>, reading: Reading): void {
@@ -14,6 +15,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeSessions(config, reading)
   judgeSignIn(config, reading)
   judgeOperators(config, reading)
+  judgeTee(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
 }

@@ -20,6 +20,8 @@ interface Deps {
 export interface Connections {
   timeout(request: Request, seconds: number): void
   requestIP(request: Request): { address: string } | null
+  /** SHA-256 of the public key (SPKI, DER) that TLS showed on them, in hex; absent where TLS ends elsewhere. */
+  readonly spki?: string
 }
 
 type Fetch = (request: Request) => Response | Promise<Response>
@@ -33,6 +35,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
     exchange.peer = () => connections?.requestIP(request)?.address ?? 'unknown'
     exchange.address = () => clientAddress(exchange.peer(), request.headers.get('x-forwarded-for'), isProxy)
+    exchange.spki = connections?.spki
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
       release(request, connections)

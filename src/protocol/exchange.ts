@@ -51,6 +51,8 @@ export class Exchange {
   address: () => string = () => 'unknown'
   /** The socket's own other end, whatever a proxy says; `unknown` without a connection. */
   peer: () => string = () => 'unknown'
+  /** SHA-256 of the public key that TLS showed on its connection (SPKI, DER), in hex; absent where TLS ends elsewhere. */
+  spki: string | undefined
   /** What went wrong, if anything, where the status alone does not say it. */
   code: ProblemCode | undefined
   /** The error behind a refusal, for the log to name. */

@@ -43,6 +43,18 @@ export const text: Kind<string> = {
   read: text => text,
 }
 
+/** The path of a file. */
+export const path: Kind<string> = {
+  expects: 'the path of a file',
+  read: text => (text.includes('\0') ? undefined : text),
+}
+
+/** Where a guest agent is: a socket's path, or an http URL. */
+export const agentAddress: Kind<string> = {
+  expects: 'the path of a socket, beginning with /, or an http URL',
+  read: text => (text.startsWith('/') ? path.read(text) : baseUrl.read(text)),
+}
+
 /**
  * Entries between commas, blanks around them dropped. An empty entry is refused: `,` would else become the empty
  * list, which for a list of what is allowed could pass for "all".

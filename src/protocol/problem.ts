@@ -47,12 +47,17 @@ const PROBLEMS = {
   upstream_malformed: { status: 502, type: 'server_error' },
   upstream_credentials: { status: 502, type: 'server_error' },
   enclave_downgrade: { status: 502, type: 'server_error' },
+  agent_failed: { status: 502, type: 'server_error' },
+  quote_mismatch: { status: 502, type: 'server_error' },
   keys_unavailable: { status: 503, type: 'server_error' },
   database_unavailable: { status: 503, type: 'server_error' },
   overloaded: { status: 503, type: 'server_error' },
   upstream_overloaded: { status: 503, type: 'server_error' },
   not_ready: { status: 503, type: 'server_error' },
+  not_in_a_tee: { status: 503, type: 'server_error' },
+  agent_unavailable: { status: 503, type: 'server_error' },
   upstream_timeout: { status: 504, type: 'server_error' },
+  agent_timeout: { status: 504, type: 'server_error' },
 } as const satisfies Record<string, { status: number; type: string }>
 
 export type ProblemCode = keyof typeof PROBLEMS

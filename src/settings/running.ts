@@ -29,6 +29,7 @@ export const running = {
   },
   DEV_MODE: {
     kind: boolean,
+    older: 'DEV',
     default: 'false',
     what: 'Try it with nothing to sign up for: keys that vanish, a printed token, and stand-ins if no real backend is given.',
     why: 'Developers; never where real users are.',

@@ -4,8 +4,8 @@ import type { Store } from './store.ts'
 import { wrapping } from './wrapping.ts'
 
 /** What a key is for. Each role has a key of its own, so that one that leaks opens nothing else. */
-export type Role = 'identity' | 'cache' | 'fields' | 'lookup' | 'browser'
-const ROLES: readonly Role[] = ['identity', 'cache', 'fields', 'lookup', 'browser']
+export type Role = 'identity' | 'cache' | 'fields' | 'lookup' | 'browser' | 'ed25519' | 'ecdsa'
+const ROLES: readonly Role[] = ['identity', 'cache', 'fields', 'lookup', 'browser', 'ed25519', 'ecdsa']
 /** The roles whose keys the database hangs on. The cache's is none: whoever replaces DATA_KEY keeps the rest. */
 const CHECKED = ['fields', 'identity'] as const
 /** Has a check value while a rekey is unfinished: that of the fields key it leads to. */

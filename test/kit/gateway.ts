@@ -16,6 +16,8 @@ import { passageOf } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
+import { signingKeys } from '../../src/tee/signing.ts'
+import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
@@ -87,6 +89,8 @@ export interface KitOptions {
   passthrough?: readonly string[]
   /** How people sign in, by where the gateway listens; they may not unless given. */
   signIn?: (url: string) => Partial<SignInOptions>
+  /** The TEE it runs in; none unless given. */
+  tee?: Tee
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -176,6 +180,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     log,
     store,
     keys,
+    tee: given.tee,
+    signing: signingKeys(keys),
     keySet: set,
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,

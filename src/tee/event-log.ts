@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import { malformed } from './replies.ts'
+
+/** One event that was measured into a register. */
+export interface LogEvent {
+  /** The register: 0 to 3. */
+  readonly imr: number
+  readonly type: number
+  /** 48 bytes; empty where it was stripped. */
+  readonly digest: Uint8Array
+  readonly name: string
+  readonly payload: Uint8Array
+  /** 2 where the digest is over canonical JSON (dstack 0.6). */
+  readonly version: number
+}
+
+/** dstack's own events, all of them in RTMR3. */
+export const RUNTIME_EVENT = 0x0800_0001
+
+const REGISTERS = 4
+const DIGEST_BYTES = 48
+
+/** The events of a log as an agent gives it: a JSON array. @throws Problem `agent_failed` */
+export function readEvents(text: string): readonly LogEvent[] {
+  let told: unknown
+  try {
+    told = JSON.parse(text)
+  } catch {
+    throw malformed('event_log is no JSON')
+  }
+  if (!Array.isArray(told)) throw malformed('event_log is no array')
+  return told.map(eventOf)
+}
+
+/** The registers RTMR0 to RTMR3 that these events lead to, in the order of the log. */
+export function replay(events: readonly LogEvent[]): readonly Uint8Array[] {
+  const registers = Array.from({ length: REGISTERS }, () => new Uint8Array(DIGEST_BYTES))
+  for (const event of events) {
+    const before = registers[event.imr] ?? new Uint8Array(DIGEST_BYTES)
+    registers[event.imr] = sha384(before, digestOf(event))
+  }
+  return registers
+}
+
+/** An event's digest: of dstack's own always computed anew, for the one in a log may be missing, or a lie. */
+export function digestOf({ type, digest, name, payload, version }: LogEvent): Uint8Array {
+  if (type !== RUNTIME_EVENT) return digest
+  if (version === 2) {
+    return sha384(Buffer.from(canonicalize({ name, payload: Buffer.from(payload).toString('hex'), type }) ?? ''))
+  }
+  const kind = Buffer.alloc(4)
+  kind.writeUInt32LE(type)
+  return sha384(kind, Buffer.from(`:${name}:`), payload)
+}
+
+function sha384(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const hash = createHash('sha384')
+  for (const part of parts) hash.update(part)
+  return new Uint8Array(hash.digest())
+}
+
+function eventOf(told: unknown): LogEvent {
+  const {
+    imr,
+    event_type: type,
+    event: name = '',
+    digest = '',
+    event_payload: payload = '',
+    version = 1,
+  } = Object(told)
+  const isRight =
+    Number.isInteger(imr) && imr >= 0 && imr < REGISTERS && Number.isInteger(type) && typeof name === 'string'
+  if (!isRight || !isHex(digest) || !isHex(payload)) throw malformed('an event')
+  const event = { imr, type, name, digest: bytes(digest), payload: bytes(payload), version }
+  // Without one there is nothing to compute it from.
+  if (type !== RUNTIME_EVENT && event.digest.length !== DIGEST_BYTES) throw malformed('an event without a digest')
+  return event
+}
+
+const isHex = (value: unknown): value is string => typeof value === 'string' && /^(?:[\da-f]{2})*$/i.test(value)
+const bytes = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'))
