@@ -1,0 +1,69 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { sure } from './check.ts'
+import { type Der, membersOf, oidOf, readDer, sequence } from './der.ts'
+
+/** The SHA-256 of a root certificate's DER, in hex: what is believed. */
+export type Root = string
+
+/** Intel SGX Root CA, valid from 2018-05-21 to 2049-12-31. */
+export const INTEL_ROOT: Root = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3'
+
+/** The certificates of a text in PEM, in its order. @throws Wrong where there is none. */
+export function readChain(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []
+  sure(blocks.length > 0, 'no certificate')
+  return blocks.map(block => new X509Certificate(block))
+}
+
+/**
+ * Whether each certificate is signed by the one after it, the last is a root that is believed, and all were in force.
+ * @throws Wrong saying which is not
+ */
+export function judgeChain(chain: readonly X509Certificate[], roots: readonly Root[], at: number): void {
+  const root = chain.at(-1)
+  sure(root !== undefined && roots.includes(fingerprint(root)), 'does not end in the root that is believed')
+  for (const [index, certificate] of chain.entries()) {
+    const issuer = chain[index + 1] ?? certificate
+    const name = commonNameOf(certificate)
+    sure(nameOf(certificate, 'issuer').equals(nameOf(issuer, 'subject')), `${name} names another issuer`)
+    sure(issuer.ca, `${name} is signed by something that is no authority`)
+    sure(certificate.verify(issuer.publicKey), `${name} is not signed by ${commonNameOf(issuer)}`)
+    const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()]
+    sure(from <= at && at <= to, `${name} is not in force: from ${day(from)} to ${day(to)}`)
+  }
+}
+
+/** What a certificate is called. */
+export function commonNameOf({ subject }: X509Certificate): string {
+  return /^CN=(.+)$/m.exec(subject)?.[1] ?? 'a certificate without a name'
+}
+
+/** The DER of an extension's value. @throws Wrong where it has none such. */
+export function extensionOf(certificate: X509Certificate, oid: string): Der {
+  const tagged = toBeSigned(certificate).find(({ tag }) => tag === 0xa3)
+  const extensions = tagged ? sequence(membersOf(tagged)[0]).map(sequence) : []
+  const value = extensions.find(([id]) => oidOf(id) === oid)?.at(-1)
+  sure(value !== undefined, `${commonNameOf(certificate)} lacks the extension ${oid}`)
+  return readDer(value.content)
+}
+
+/** The DER of a distinguished name, to compare byte by byte. */
+export function nameOf(certificate: X509Certificate, whose: 'issuer' | 'subject'): Buffer {
+  const fields = toBeSigned(certificate).filter(({ tag }) => tag !== 0xa0)
+  return Buffer.from(fields[whose === 'issuer' ? 2 : 4]?.whole ?? [])
+}
+
+/** A serial number, its bytes in hex. */
+export function serialOf(certificate: X509Certificate): string {
+  const [serial] = toBeSigned(certificate).filter(({ tag }) => tag !== 0xa0)
+  return Buffer.from(serial?.content ?? []).toString('hex')
+}
+
+/** A day, as people write it. */
+export const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
+
+function toBeSigned({ raw }: X509Certificate): readonly Der[] {
+  return sequence(sequence(readDer(raw))[0])
+}
+
+const fingerprint = ({ raw }: X509Certificate): Root => createHash('sha256').update(raw).digest('hex')

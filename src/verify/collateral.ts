@@ -1,0 +1,103 @@
+import { verify, type X509Certificate } from 'node:crypto'
+import { commonNameOf, day, judgeChain, nameOf, type Root, readChain } from './certificates.ts'
+import { sure } from './check.ts'
+import { judgeCrl, judgeUnrevoked, type RevocationList, readCrl } from './crl.ts'
+
+/** What Intel publishes to judge quotes by, as caching services hand it on: documents as texts, lists as hex. */
+export interface Collateral {
+  readonly pck_crl_issuer_chain: string
+  readonly root_ca_crl: string
+  readonly pck_crl: string
+  readonly tcb_info_issuer_chain: string
+  readonly tcb_info: string
+  readonly tcb_info_signature: string
+  readonly qe_identity_issuer_chain: string
+  readonly qe_identity: string
+  readonly qe_identity_signature: string
+}
+
+const MEMBERS: readonly (keyof Collateral)[] = [
+  'pck_crl_issuer_chain',
+  'root_ca_crl',
+  'pck_crl',
+  'tcb_info_issuer_chain',
+  'tcb_info',
+  'tcb_info_signature',
+  'qe_identity_issuer_chain',
+  'qe_identity',
+  'qe_identity_signature',
+]
+const TCB_SIGNER = 'Intel SGX TCB Signing'
+
+/** Reads collateral. @throws Wrong where a member is missing */
+export function readCollateral(given: unknown): Collateral {
+  const told = Object(given)
+  const missing = MEMBERS.find(name => typeof told[name] !== 'string')
+  sure(missing === undefined, `collateral without ${missing}`)
+  return Object.fromEntries(MEMBERS.map(name => [name, told[name]])) as unknown as Collateral
+}
+
+/** What is believed, and when. */
+export interface Belief {
+  readonly roots: readonly Root[]
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** Whether Intel signed both documents, by certificates in force and not revoked. @throws Wrong saying what is not so */
+export function judgeSignatures(collateral: Collateral, belief: Belief): string {
+  const rootCrl = crlIn(collateral.root_ca_crl)
+  for (const which of ['tcb_info', 'qe_identity'] as const) {
+    const chain = readChain(collateral[`${which}_issuer_chain`])
+    const [signer] = chain
+    judgeChain(chain, belief.roots, belief.at)
+    sure(signer !== undefined && commonNameOf(signer) === TCB_SIGNER, `${which} is signed by something else's key`)
+    judgeUnrevoked(rootCrl, signer)
+    const signature = Buffer.from(collateral[`${which}_signature`], 'hex')
+    const key = { key: signer.publicKey, dsaEncoding: 'ieee-p1363' } as const
+    sure(verify('sha256', Buffer.from(collateral[which]), key, signature), `${which} is not what was signed`)
+  }
+  return 'TCB info and QE identity are signed by Intel'
+}
+
+/** Whether both documents are in force. @throws Wrong saying which is not */
+export function judgeDates(collateral: Collateral, { at }: Belief): string {
+  const ends = (['tcb_info', 'qe_identity'] as const).map(which => {
+    const { issueDate, nextUpdate } = JSON.parse(collateral[which])
+    const [from, to] = [Date.parse(issueDate), Date.parse(nextUpdate)]
+    sure(from <= at && at <= to, `${which} is not in force: from ${day(from)} to ${day(to)}`)
+    return to
+  })
+  return `in force until ${day(Math.min(...ends))}`
+}
+
+/**
+ * Whether neither the platform nor its authority is revoked, by lists that their authorities signed and that are in force.
+ * @throws Wrong saying what is not so
+ */
+export function judgeRevocation(collateral: Collateral, chain: readonly X509Certificate[], belief: Belief): string {
+  const { roots, at } = belief
+  const [platform, authority, root] = chain
+  sure(platform !== undefined && authority !== undefined && root !== undefined, 'the chain has no authority')
+  const listers = readChain(collateral.pck_crl_issuer_chain)
+  judgeChain(listers, roots, at)
+  const [lister] = listers
+  sure(lister !== undefined && isSame(lister, authority), 'the list of platforms is another authority’s')
+  const [rootCrl, platformCrl] = [crlIn(collateral.root_ca_crl), crlIn(collateral.pck_crl)]
+  judgeCrl(rootCrl, root, at)
+  judgeCrl(platformCrl, authority, at)
+  judgeUnrevoked(rootCrl, authority)
+  judgeUnrevoked(rootCrl, lister)
+  judgeUnrevoked(platformCrl, platform)
+  return `${commonNameOf(platform)} and ${commonNameOf(authority)} are not revoked`
+}
+
+/** The same authority may have had its certificate made anew. */
+function isSame(one: X509Certificate, other: X509Certificate): boolean {
+  return nameOf(one, 'subject').equals(nameOf(other, 'subject')) && one.publicKey.equals(other.publicKey)
+}
+
+function crlIn(hex: string): RevocationList {
+  sure(/^(?:[\da-f]{2})+$/i.test(hex), 'a revocation list that is no hex')
+  return readCrl(Buffer.from(hex, 'hex'))
+}
