@@ -1,7 +1,8 @@
 import { Problem } from '../protocol/problem.ts'
 import { type LogEvent, readEvents } from './event-log.ts'
+import { Malformed } from './malformed.ts'
 import { parseQuote } from './quote.ts'
-import { hexIn, objectIn, optionalTextIn, textIn, textsIn } from './replies.ts'
+import { hexIn, malformed, objectIn, optionalTextIn, textIn, textsIn } from './replies.ts'
 import type { Reach } from './sockets.ts'
 
 const WITHIN_MS = 5000
@@ -68,11 +69,16 @@ export function agent(reach: Reach): Agent {
       const echoed = optionalTextIn(told, 'report_data')
       if (
         (echoed !== undefined && echoed !== asked) ||
-        Buffer.compare(parseQuote(quote).body.reportData, reportData) !== 0
+        Buffer.compare(understood(() => parseQuote(quote)).body.reportData, reportData) !== 0
       )
         throw new Problem('quote_mismatch', 'The guest agent quoted other report data than it was asked for.')
       const eventLog = textIn(told, 'event_log')
-      return { quote, eventLog, events: readEvents(eventLog), vmConfig: optionalTextIn(told, 'vm_config') }
+      return {
+        quote,
+        eventLog,
+        events: understood(() => readEvents(eventLog)),
+        vmConfig: optionalTextIn(told, 'vm_config'),
+      }
     },
     key: async path => {
       const key = hexIn(await ask('GetKey', { path, purpose: '', algorithm: '' }), 'key')
@@ -111,6 +117,15 @@ function appComposeIn(told: Readonly<Record<string, unknown>>): string {
   const { tcb_info: tcb } = told
   const inner = typeof tcb === 'string' && tcb !== '' ? objectIn('Info', tcb) : Object(tcb)
   return optionalTextIn(inner, 'app_compose') ?? ''
+}
+
+/** What cannot be read was given by the agent. */
+function understood<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Malformed ? malformed(error.message) : error
+  }
 }
 
 function failed(how: string, cause?: unknown): Problem {

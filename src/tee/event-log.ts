@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { malformed } from './replies.ts'
+import { malformed } from './malformed.ts'
 
 /** One event that was measured into a register. */
 export interface LogEvent {
@@ -21,7 +21,7 @@ export const RUNTIME_EVENT = 0x0800_0001
 const REGISTERS = 4
 const DIGEST_BYTES = 48
 
-/** The events of a log as an agent gives it: a JSON array. @throws Problem `agent_failed` */
+/** The events of a log as an agent gives it: a JSON array. @throws Malformed */
 export function readEvents(text: string): readonly LogEvent[] {
   let told: unknown
   try {

@@ -1,4 +1,4 @@
-import { malformed } from './replies.ts'
+import { malformed } from './malformed.ts'
 
 /** TDX, as a quote's header names it. */
 export const TDX = 0x81
@@ -48,7 +48,7 @@ export interface Quote {
   readonly signature: Uint8Array
 }
 
-/** Takes a quote apart. @throws Problem `agent_failed` when it is none, or of another version. */
+/** Takes a quote apart. @throws Malformed when it is none, or of another version. */
 export function parseQuote(bytes: Uint8Array): Quote {
   if (bytes.length < HEADER_BYTES + DESCRIPTOR_BYTES) throw malformed('a quote that is cut short')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
