@@ -33,6 +33,7 @@ export const BODY_FIELDS = [
 const TD_1_0_BYTES = 584
 /** TD 1.5 adds 16 bytes of TCB SVN and the 48 of a service TD. */
 const TD_1_5_BYTES = 648
+const SERVICE_TD_BYTES = 48
 
 type Field = (typeof BODY_FIELDS)[number][0]
 
@@ -42,6 +43,8 @@ export interface Quote {
   readonly teeType: number
   readonly vendor: Uint8Array
   readonly body: Readonly<Record<Field, Uint8Array>>
+  /** The measurement of the TDs that attend this one; before TD 1.5 there are none. */
+  readonly serviceTd: Uint8Array | undefined
   /** What the attestation key signs: everything before the signature. */
   readonly signed: Uint8Array
   /** What follows: the length of the signature's data, and that data. */
@@ -61,6 +64,7 @@ export function parseQuote(bytes: Uint8Array): Quote {
     teeType: view.getUint32(TEE_TYPE_AT, true),
     vendor: bytes.subarray(VENDOR_AT, VENDOR_AT + VENDOR_BYTES),
     body: fieldsAt(bytes, at),
+    serviceTd: length === TD_1_5_BYTES ? bytes.subarray(at + length - SERVICE_TD_BYTES, at + length) : undefined,
     signed: bytes.subarray(0, at + length),
     signature: bytes.subarray(at + length),
   }

@@ -1,5 +1,5 @@
 import { verify, type X509Certificate } from 'node:crypto'
-import { commonNameOf, day, judgeChain, nameOf, type Root, readChain } from './certificates.ts'
+import { type Belief, commonNameOf, day, judgeChain, nameOf, readChain } from './certificates.ts'
 import { sure } from './check.ts'
 import { judgeCrl, judgeUnrevoked, type RevocationList, readCrl } from './crl.ts'
 
@@ -28,6 +28,8 @@ const MEMBERS: readonly (keyof Collateral)[] = [
   'qe_identity_signature',
 ]
 const TCB_SIGNER = 'Intel SGX TCB Signing'
+/** One that signs, and the root. */
+const SIGNERS = 2
 
 /** Reads collateral. @throws Wrong where a member is missing */
 export function readCollateral(given: unknown): Collateral {
@@ -37,23 +39,18 @@ export function readCollateral(given: unknown): Collateral {
   return Object.fromEntries(MEMBERS.map(name => [name, told[name]])) as unknown as Collateral
 }
 
-/** What is believed, and when. */
-export interface Belief {
-  readonly roots: readonly Root[]
-  /** Milliseconds since the epoch. */
-  readonly at: number
-}
-
 /** Whether Intel signed both documents, by certificates in force and not revoked. @throws Wrong saying what is not so */
 export function judgeSignatures(collateral: Collateral, belief: Belief): string {
   const rootCrl = crlIn(collateral.root_ca_crl)
   for (const which of ['tcb_info', 'qe_identity'] as const) {
     const chain = readChain(collateral[`${which}_issuer_chain`])
-    const [signer] = chain
-    judgeChain(chain, belief.roots, belief.at)
+    const [signer, root] = chain
+    judgeChain(chain, SIGNERS, belief)
     sure(signer !== undefined && commonNameOf(signer) === TCB_SIGNER, `${which} is signed by something else's key`)
+    sure(root !== undefined, `nobody answers for the signer of ${which}`)
+    judgeCrl(rootCrl, root, belief.at)
     judgeUnrevoked(rootCrl, signer)
-    const signature = Buffer.from(collateral[`${which}_signature`], 'hex')
+    const signature = bytesOf(collateral[`${which}_signature`], 'a signature')
     const key = { key: signer.publicKey, dsaEncoding: 'ieee-p1363' } as const
     sure(verify('sha256', Buffer.from(collateral[which]), key, signature), `${which} is not what was signed`)
   }
@@ -63,8 +60,9 @@ export function judgeSignatures(collateral: Collateral, belief: Belief): string 
 /** Whether both documents are in force. @throws Wrong saying which is not */
 export function judgeDates(collateral: Collateral, { at }: Belief): string {
   const ends = (['tcb_info', 'qe_identity'] as const).map(which => {
-    const { issueDate, nextUpdate } = JSON.parse(collateral[which])
+    const { issueDate, nextUpdate } = Object(JSON.parse(collateral[which]))
     const [from, to] = [Date.parse(issueDate), Date.parse(nextUpdate)]
+    // Of what is no date nothing is true.
     sure(from <= at && at <= to, `${which} is not in force: from ${day(from)} to ${day(to)}`)
     return to
   })
@@ -76,11 +74,11 @@ export function judgeDates(collateral: Collateral, { at }: Belief): string {
  * @throws Wrong saying what is not so
  */
 export function judgeRevocation(collateral: Collateral, chain: readonly X509Certificate[], belief: Belief): string {
-  const { roots, at } = belief
+  const { at } = belief
   const [platform, authority, root] = chain
   sure(platform !== undefined && authority !== undefined && root !== undefined, 'the chain has no authority')
   const listers = readChain(collateral.pck_crl_issuer_chain)
-  judgeChain(listers, roots, at)
+  judgeChain(listers, SIGNERS, belief)
   const [lister] = listers
   sure(lister !== undefined && isSame(lister, authority), 'the list of platforms is another authority’s')
   const [rootCrl, platformCrl] = [crlIn(collateral.root_ca_crl), crlIn(collateral.pck_crl)]
@@ -98,6 +96,11 @@ function isSame(one: X509Certificate, other: X509Certificate): boolean {
 }
 
 function crlIn(hex: string): RevocationList {
-  sure(/^(?:[\da-f]{2})+$/i.test(hex), 'a revocation list that is no hex')
-  return readCrl(Buffer.from(hex, 'hex'))
+  return readCrl(bytesOf(hex, 'a revocation list'))
+}
+
+/** Nothing is left over: what is not read is not signed either. */
+function bytesOf(hex: string, what: string): Buffer {
+  sure(/^(?:[\da-f]{2})+$/i.test(hex), `${what} that is no hex`)
+  return Buffer.from(hex, 'hex')
 }

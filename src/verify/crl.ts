@@ -1,5 +1,5 @@
 import { verify, type X509Certificate } from 'node:crypto'
-import { commonNameOf, day, nameOf, serialOf } from './certificates.ts'
+import { areUnderstood, commonNameOf, day, extensionsIn, nameOf, serialOf } from './certificates.ts'
 import { sure } from './check.ts'
 import { type Der, INTEGER, oidOf, readDer, SEQUENCE, sequence, timeOf } from './der.ts'
 
@@ -24,6 +24,9 @@ export function readCrl(bytes: Uint8Array): RevocationList {
   const fields = sequence(tbs)
   const [, issuer, from, to, ...rest] = fields[0]?.tag === INTEGER ? fields.slice(1) : fields
   const list = rest.find(({ tag }) => tag === SEQUENCE)
+  // Such as would make it a list of some certificates only (RFC 5280, section 5.2).
+  const extensions = extensionsIn(rest.find(({ tag }) => tag === 0xa0))
+  sure(areUnderstood(extensions, new Set()), 'a revocation list with a critical extension that is not understood')
   return {
     issuer: Buffer.from(issuer?.whole ?? []),
     from: timeOf(from),

@@ -9,6 +9,7 @@ export interface Der {
 
 export const SEQUENCE = 0x30
 export const INTEGER = 0x02
+export const BOOLEAN = 0x01
 const OID = 0x06
 const UTC_TIME = 0x17
 const GENERALIZED_TIME = 0x18
@@ -53,9 +54,10 @@ export function oidOf(value: Der | undefined): string {
   return arcs.join('.')
 }
 
-/** A whole number of few bytes. */
+/** A whole number of few bytes, none below zero. */
 export function numberOf(value: Der | undefined): number {
-  sure(value?.tag === INTEGER && value.content.length <= 4, 'DER: no small number where one belongs')
+  const [first = 0xff] = value?.content ?? []
+  sure(value?.tag === INTEGER && value.content.length <= 4 && first < 0x80, 'DER: no small number where one belongs')
   return value.content.reduce((sum, byte) => sum * 256 + byte, 0)
 }
 
@@ -66,7 +68,9 @@ export function timeOf(value: Der | undefined): number {
   const full = value.tag === UTC_TIME ? `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}` : text
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full) ?? []
   sure(year !== undefined, 'DER: a time that is not understood')
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  sure(!Number.isNaN(at), 'DER: a time that is none')
+  return at
 }
 
 /** Long form only where short would not do, and never without a length (X.690, section 10.1). */

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { parseQuote, type Quote, SIMULATED, TDX } from '../tee/quote.ts'
-import { judgeChain } from './certificates.ts'
+import { type Belief, commonNameOf, judgeChain } from './certificates.ts'
 import { type Check, check, sure, Untold } from './check.ts'
-import { type Belief, type Collateral, judgeDates, judgeRevocation, judgeSignatures } from './collateral.ts'
+import { type Collateral, judgeDates, judgeRevocation, judgeSignatures } from './collateral.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { platformOf } from './pck.ts'
 import { judgeQe, judgeTcb } from './tcb.ts'
@@ -10,6 +10,9 @@ import { judgeQe, judgeTcb } from './tcb.ts'
 const INTEL_VENDOR = '939a7233f79c4ca9940a0db3957f0607'
 const ECDSA_P256 = 2
 const PLATFORM_NAME = 'Intel SGX PCK Certificate'
+const AUTHORITIES: ReadonlySet<string> = new Set(['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'])
+/** The platform's own, its authority's, and the root. */
+const PLATFORM_CHAIN = 3
 
 interface Given {
   readonly quote: Uint8Array
@@ -30,16 +33,21 @@ export function hardwareChecks({ quote: bytes, collateral, belief }: Given): rea
   return [
     check('quote header', () => judgeHeader(quote(), bytes)),
     check('quote signature', () => judgeQuote(quote(), evidence())),
-    check('QE report signature', () => judgeQeReport(evidence())),
+    check('quoting enclave report', () => judgeQeReport(evidence())),
     check('attestation key', () => judgeBinding(evidence())),
     check('certificate chain', () => judgePlatform(evidence(), belief)),
     check('collateral signatures', () => judgeSignatures(needed(), belief)),
     check('collateral dates', () => judgeDates(needed(), belief)),
     check('revocation', () => judgeRevocation(needed(), evidence().chain, belief)),
-    check('QE identity', () => judgeQe(needed().qe_identity, evidence().qe)),
+    check('quoting enclave identity', () => judgeQe(needed().qe_identity, evidence().qe)),
     check('TCB status', () => judgeTcb(needed().tcb_info, quote(), platformOf(leafOf(evidence())))),
-    check('debug', () => judgeDebug(quote())),
   ]
+}
+
+/** Whether the TD that a quote is about is closed to those who run it. */
+export function attributeChecks(read: () => Uint8Array): readonly Check[] {
+  const quote = () => parseQuote(read())
+  return [check('debug', () => judgeDebug(quote())), check('TD attributes', () => judgeAttributes(quote()))]
 }
 
 function judgeHeader({ version, teeType, vendor }: Quote, bytes: Uint8Array): string {
@@ -70,16 +78,37 @@ function judgeBinding({ qe, attestationKey, authData }: Evidence): string {
   return 'the quoting enclave vouches for it'
 }
 
-function judgePlatform(evidence: Evidence, { roots, at }: Belief): string {
-  judgeChain(evidence.chain, roots, at)
-  const { subject } = leafOf(evidence)
-  sure(subject.split('\n').includes(`CN=${PLATFORM_NAME}`), 'the chain does not begin with a platform’s certificate')
+function judgePlatform(evidence: Evidence, belief: Belief): string {
+  judgeChain(evidence.chain, PLATFORM_CHAIN, belief)
+  const [authority] = evidence.chain.slice(1)
+  const isPlatform = commonNameOf(leafOf(evidence)) === PLATFORM_NAME
+  sure(
+    isPlatform && authority !== undefined && AUTHORITIES.has(commonNameOf(authority)),
+    'these are not the certificates of a platform',
+  )
   return 'ends in the root that is believed'
 }
 
 function judgeDebug({ body: { tdAttributes } }: Quote): string {
   sure((tdAttributes[0] ?? 0) === 0, 'the TD is under debug: whoever runs it reads its memory')
   return 'the TD is not under debug'
+}
+
+// Intel TDX module ABI, section on TD_PARAMS: of the bits that leave a TD closed, those that production may set.
+const SEPT_VE_DISABLE = 1n << 28n
+const HARMLESS = SEPT_VE_DISABLE | (1n << 30n) | (1n << 31n) | (1n << 63n)
+
+/** A TD that can be migrated, or that a service TD attends, is open to what that other TD does. */
+function judgeAttributes({ body, serviceTd }: Quote): string {
+  const attributes = Buffer.from(body.tdAttributes).readBigUInt64LE()
+  const others = attributes & ~HARMLESS & ~0xffn
+  sure(
+    (attributes & SEPT_VE_DISABLE) !== 0n,
+    'the host may swap the TD’s memory for other pages unseen (SEPT_VE_DISABLE)',
+  )
+  sure(others === 0n, `attributes of the TD that are not understood (0x${others.toString(16)})`)
+  sure(serviceTd?.every(byte => byte === 0) ?? true, 'another TD attends this one, of which nothing is known')
+  return 'no attribute opens the TD, and no other TD attends it'
 }
 
 function leafOf({ chain: [leaf] }: Evidence) {

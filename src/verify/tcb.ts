@@ -29,6 +29,7 @@ interface Module {
 interface TcbInfo {
   readonly id: string
   readonly version: number
+  readonly tcbType: number
   readonly fmspc: string
   readonly pceId: string
   readonly tdxModule: Module
@@ -50,11 +51,12 @@ export function judgeQe(document: string, qe: QeReport): string {
 /** The platform's and the TDX module's standing by Intel's document. @throws Wrong unless all are up to date */
 export function judgeTcb(document: string, { body }: Quote, platform: Platform): string {
   const told: TcbInfo = JSON.parse(document)
-  sure(told.id === 'TDX' && told.version === 3, 'the document is not about TDX')
+  sure(told.id === 'TDX' && told.version === 3 && told.tcbType === 0, 'the document is not about TDX')
   sure(told.fmspc.toUpperCase() === platform.fmspc, `the document is about FMSPC ${told.fmspc}, not ${platform.fmspc}`)
   sure(told.pceId.toUpperCase() === platform.pceId, `the document is about PCE ${told.pceId}, not ${platform.pceId}`)
-  const levels = told.tcbLevels.filter(({ tcb }) => isReached(tcb, body.teeTcbSvn, platform))
-  return [upToDate('the platform', standing(levels[0])), judgeModule(told, body)].join('; ')
+  // Levels come from the newest to the oldest: the first that is reached counts.
+  const level = told.tcbLevels.find(({ tcb }) => isReached(tcb, body.teeTcbSvn, platform))
+  return [upToDate('the platform', standing(level)), judgeModule(told, body)].join('; ')
 }
 
 /** A module newer than the first has a version of its own, in the second byte, and levels of its own. */

@@ -1,0 +1,125 @@
+import type { Belief } from './certificates.ts'
+import { type Check, check, Untold } from './check.ts'
+import { type Claims, claims } from './claims.ts'
+import type { Collateral } from './collateral.ts'
+import { dstackChecks } from './dstack.ts'
+import { type Asked, isSimulated, modeChecks, statementChecks } from './gateway.ts'
+import { attributeChecks, hardwareChecks } from './hardware.ts'
+import { bytesOf, jsonTextOf, type Members, objectOf, textOf } from './members.ts'
+import { composeIn, nearChecks, nearParts, nvidiaChecks } from './near.ts'
+import { opinionCheck, type SecondOpinion } from './second-opinion.ts'
+
+/** What a report is judged by. */
+export interface Given extends Asked {
+  /** What Intel publishes about the platform that made a quote. */
+  readonly collateralFor: (quote: Uint8Array) => Collateral | undefined
+  readonly belief: Belief
+  /** Absent where it does not believe what is believed here. */
+  readonly second: SecondOpinion | undefined
+}
+
+/** What comes with one quote. */
+export interface Part {
+  readonly name: string
+  readonly checks: readonly Check[]
+  readonly claims: Claims
+}
+
+/** 0: all holds, by hardware. 1: something is wrong. 2: it could not be told. 3: all holds, but no hardware stands for it. */
+export type Exit = 0 | 1 | 2 | 3
+
+export interface Verdict {
+  readonly exit: Exit
+  readonly parts: readonly Part[]
+}
+
+// The one is NVIDIA's alone to tell; the other says again what the event log says.
+const MAY_BE_UNTOLD: ReadonlySet<string> = new Set(['NRAS', 'MRCONFIGID'])
+const SIMULATED = check('hardware', () => {
+  throw new Untold('simulated: no hardware signed this')
+})
+const OWN = ['request_nonce', 'report_data', 'statement', 'intel_quote', 'event_log', 'app_compose']
+const SIGNED = new Set([...OWN, 'signing_address', 'signing_algo', 'tls_cert_fingerprint', 'collateral'])
+
+/** Judges a whole report: the gateway's own part, and those of others that it hands on. */
+export function judgeReport(report: unknown, given: Given): Verdict {
+  const whole = objectOf(report, 'the report')
+  const own = objectOf(whole['gateway_attestation'] ?? {}, 'gateway_attestation')
+  const simulated = isSimulated(own)
+  const others = nearParts(whole).map(({ name, part }) => ({
+    name,
+    checks: simulated ? [SIMULATED] : nearPart(part, given),
+    claims: claims(part, SIGNED),
+  }))
+  const failures = failureChecks(whole)
+  const parts = [
+    { name: 'gateway', checks: [...gatewayPart(own, given, simulated), ...failures], claims: claims(own, SIGNED) },
+    ...others,
+  ]
+  return { exit: exitOf(parts.flatMap(({ checks }) => checks), simulated), parts }
+}
+
+function exitOf(checks: readonly Check[], simulated: boolean): Exit {
+  if (checks.some(({ outcome }) => outcome === 'fail')) return 1
+  const untold = checks.filter(one => one.outcome === 'not checked' && !MAY_BE_UNTOLD.has(one.name))
+  if (untold.some(one => one !== SIMULATED)) return 2
+  return simulated ? 3 : 0
+}
+
+function gatewayPart(part: Members, given: Given, simulated: boolean): readonly Check[] {
+  const quote = () => bytesOf(part, 'intel_quote')
+  return [
+    ...statementChecks(part, given),
+    ...modeChecks(part, simulated),
+    ...(simulated ? [SIMULATED] : quoteChecks(quote, given)),
+    ...attributeChecks(quote),
+    ...dstackChecks({
+      quote,
+      eventLog: () => jsonTextOf(part, 'event_log'),
+      appCompose: () => textOf(part, 'app_compose'),
+      expectedHash: given.expected.composeHash,
+    }),
+  ]
+}
+
+function nearPart(part: Members, given: Given): readonly Check[] {
+  const quote = () => bytesOf(part, 'intel_quote')
+  return [
+    ...nearChecks(part, given.nonce),
+    ...quoteChecks(quote, given),
+    ...attributeChecks(quote),
+    ...dstackChecks({
+      quote,
+      eventLog: () => jsonTextOf(part, 'event_log'),
+      appCompose: () => composeIn(part),
+      expectedHash: undefined,
+    }),
+    ...nvidiaChecks(part, given.nonce),
+  ]
+}
+
+/** What the hardware says; of a quote that is not there nothing can be told. */
+function quoteChecks(read: () => Buffer, { collateralFor, belief, second }: Given): readonly Check[] {
+  let quote: Buffer | undefined
+  const readable = check('quote', () => {
+    quote = read()
+    return `${quote.length} bytes`
+  })
+  if (!quote) return [readable]
+  const collateral = collateralFor(quote)
+  const own = hardwareChecks({ quote, collateral, belief })
+  if (!second) return own
+  const given = quote
+  // It judges what opens a TD, too.
+  const passed = [...own, ...attributeChecks(() => given)].every(({ outcome }) => outcome === 'pass')
+  return [...own, opinionCheck(collateral && (() => second(given, collateral, belief.at)), passed)]
+}
+
+/** A backend that gave no report is not vouched for. */
+function failureChecks({ upstream_error: failures }: Members): readonly Check[] {
+  return Object.keys(Object(failures)).map(name =>
+    check(`backend ${name}`, () => {
+      throw new Untold('it gave the gateway no report')
+    }),
+  )
+}
