@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
+import type { Quote } from './quote.ts'
 import { malformed } from './replies.ts'
 
 /** One event that was measured into a register. */
@@ -18,7 +19,8 @@ export interface LogEvent {
 /** dstack's own events, all of them in RTMR3. */
 export const RUNTIME_EVENT = 0x0800_0001
 
-const REGISTERS = 4
+const RTMRS = ['rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'] as const
+const REGISTERS = RTMRS.length
 const DIGEST_BYTES = 48
 
 /** The events of a log as an agent gives it: a JSON array. @throws Problem `agent_failed` */
@@ -41,6 +43,12 @@ export function replay(events: readonly LogEvent[]): readonly Uint8Array[] {
     registers[event.imr] = sha384(before, digestOf(event))
   }
   return registers
+}
+
+/** The registers, by name, to whose values in a quote these events do not lead; none where all replay. */
+export function differing({ body }: Quote, events: readonly LogEvent[]): readonly string[] {
+  const replayed = replay(events)
+  return RTMRS.filter((name, imr) => Buffer.compare(body[name], replayed[imr] ?? new Uint8Array()) !== 0)
 }
 
 /** An event's digest: of dstack's own always computed anew, for the one in a log may be missing, or a lie. */
