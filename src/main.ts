@@ -3,6 +3,7 @@ import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
+import { verify } from './cli/verify.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
@@ -38,8 +39,7 @@ async function main(): Promise<number> {
       return 0
     }
     case 'verify':
-      say('verify is not here yet')
-      return 2
+      return verify(readCommand(argv), { ...sources, write, say })
     case 'serve': {
       await serve(configured(), { write, onSignal })
       return 0

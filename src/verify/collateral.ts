@@ -1,20 +1,8 @@
 import { verify, type X509Certificate } from 'node:crypto'
+import type { Collateral } from '../tee/collateral.ts'
 import { type Belief, commonNameOf, day, judgeChain, nameOf, readChain } from './certificates.ts'
 import { sure } from './check.ts'
 import { judgeCrl, judgeUnrevoked, type RevocationList, readCrl } from './crl.ts'
-
-/** What Intel publishes to judge quotes by, as caching services hand it on: documents as texts, lists as hex. */
-export interface Collateral {
-  readonly pck_crl_issuer_chain: string
-  readonly root_ca_crl: string
-  readonly pck_crl: string
-  readonly tcb_info_issuer_chain: string
-  readonly tcb_info: string
-  readonly tcb_info_signature: string
-  readonly qe_identity_issuer_chain: string
-  readonly qe_identity: string
-  readonly qe_identity_signature: string
-}
 
 const MEMBERS: readonly (keyof Collateral)[] = [
   'pck_crl_issuer_chain',
@@ -36,7 +24,7 @@ export function readCollateral(given: unknown): Collateral {
   const told = Object(given)
   const missing = MEMBERS.find(name => typeof told[name] !== 'string')
   sure(missing === undefined, `collateral without ${missing}`)
-  return Object.fromEntries(MEMBERS.map(name => [name, told[name]])) as unknown as Collateral
+  return Object.fromEntries(MEMBERS.map(name => [name, told[name]])) as Record<keyof Collateral, string>
 }
 
 /** Whether Intel signed both documents, by certificates in force and not revoked. @throws Wrong saying what is not so */

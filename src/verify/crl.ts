@@ -40,6 +40,7 @@ export function readCrl(bytes: Uint8Array): RevocationList {
 /** @throws Wrong unless the list is this authority's own, and in force. */
 export function judgeCrl(list: RevocationList, authority: X509Certificate, at: number): void {
   const whose = `the revocation list of ${commonNameOf(authority)}`
+  sure(authority.ca, `${whose} is signed by something that is no authority`)
   sure(list.issuer.equals(nameOf(authority, 'subject')), `${whose} names another issuer`)
   sure(verify('sha256', list.signed, authority.publicKey, list.signature), `${whose} is not signed by it`)
   sure(list.from <= at && at <= list.to, `${whose} is not in force: from ${day(list.from)} to ${day(list.to)}`)

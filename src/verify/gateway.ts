@@ -84,7 +84,10 @@ function judgeTls(statement: Members, spki: string | undefined): string {
 
 function judgeStatement(text: string): string {
   const told: unknown = JSON.parse(text)
-  sure(canonicalize(told) === text, 'the statement is not written in canonical JSON (RFC 8785): it could be read in two ways')
+  sure(
+    canonicalize(told) === text,
+    'the statement is not written in canonical JSON (RFC 8785): it could be read in two ways',
+  )
   sure(Object(told).purpose === PURPOSE, 'the statement is made for another purpose')
   return 'in canonical JSON, made to be quoted'
 }

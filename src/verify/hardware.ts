@@ -1,8 +1,9 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import type { Collateral } from '../tee/collateral.ts'
 import { parseQuote, type Quote, SIMULATED } from '../tee/quote.ts'
 import { type Belief, commonNameOf, judgeChain } from './certificates.ts'
 import { type Check, check, sure, Untold } from './check.ts'
-import { type Collateral, judgeDates, judgeRevocation, judgeSignatures } from './collateral.ts'
+import { judgeDates, judgeRevocation, judgeSignatures } from './collateral.ts'
 import { type Evidence, readEvidence } from './evidence.ts'
 import { platformOf } from './pck.ts'
 import { judgeQe, judgeTcb } from './tcb.ts'
@@ -27,7 +28,8 @@ export function hardwareChecks({ quote: bytes, collateral, belief }: Given): rea
   const quote = () => parseQuote(bytes)
   const evidence = () => readEvidence(quote().signature)
   const needed = () => {
-    if (!collateral) throw new Untold('there is no collateral: give --collateral FILE or --pccs URL')
+    if (!collateral)
+      throw new Untold('what Intel publishes about this machine is missing: give --pccs URL or --collateral FILE')
     return collateral
   }
   return [

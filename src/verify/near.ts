@@ -10,7 +10,9 @@ export function nearParts(whole: Members): readonly { name: string; part: Member
   const { cloud_api_gateway_attestation: gateway, model_attestations: models = [] } = whole
   const listed = (Array.isArray(models) ? models : [models]).flatMap(model => [
     model,
-    ...[Object(model).all_attestations ?? []].flat().filter(one => Object(one).intel_quote !== Object(model).intel_quote),
+    ...[Object(model).all_attestations ?? []]
+      .flat()
+      .filter(one => Object(one).intel_quote !== Object(model).intel_quote),
   ])
   return [
     ...(gateway === undefined ? [] : [{ name: 'cloud-api', part: Object(gateway) }]),
@@ -45,7 +47,10 @@ export function nvidiaChecks(part: Members, nonce: string): readonly Check[] {
     check('NVIDIA nonce', () => {
       const { nonce: told, evidence_list: evidence } = objectOf(payload, 'nvidia_payload')
       const nonces = [told, ...(Array.isArray(evidence) ? evidence.flatMap(one => Object(one).nonce ?? []) : [])]
-      sure(nonces.every(one => String(one).toLowerCase() === nonce), 'the evidence of the graphics cards is for another nonce')
+      sure(
+        nonces.every(one => String(one).toLowerCase() === nonce),
+        'the evidence of the graphics cards is for another nonce',
+      )
       return 'the evidence of the graphics cards is for the nonce that was sent'
     }),
     check('NRAS', () => {

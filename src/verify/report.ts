@@ -1,7 +1,7 @@
+import { type Collateral, platformNamedIn } from '../tee/collateral.ts'
 import type { Belief } from './certificates.ts'
 import { type Check, check, Untold } from './check.ts'
 import { type Claims, claims } from './claims.ts'
-import type { Collateral } from './collateral.ts'
 import { dstackChecks } from './dstack.ts'
 import { type Asked, isSimulated, modeChecks, statementChecks } from './gateway.ts'
 import { attributeChecks, hardwareChecks } from './hardware.ts'
@@ -11,8 +11,8 @@ import { opinionCheck, type SecondOpinion } from './second-opinion.ts'
 
 /** What a report is judged by. */
 export interface Given extends Asked {
-  /** What Intel publishes about the platform that made a quote. */
-  readonly collateralFor: (quote: Uint8Array) => Collateral | undefined
+  /** What Intel publishes about platforms; the first is about the gateway's own, where it is about none of those asked. */
+  readonly collaterals: readonly Collateral[]
   readonly belief: Belief
   /** Absent where it does not believe what is believed here. */
   readonly second: SecondOpinion | undefined
@@ -56,7 +56,13 @@ export function judgeReport(report: unknown, given: Given): Verdict {
     { name: 'gateway', checks: [...gatewayPart(own, given, simulated), ...failures], claims: claims(own, SIGNED) },
     ...others,
   ]
-  return { exit: exitOf(parts.flatMap(({ checks }) => checks), simulated), parts }
+  return {
+    exit: exitOf(
+      parts.flatMap(({ checks }) => checks),
+      simulated,
+    ),
+    parts,
+  }
 }
 
 function exitOf(checks: readonly Check[], simulated: boolean): Exit {
@@ -71,7 +77,7 @@ function gatewayPart(part: Members, given: Given, simulated: boolean): readonly 
   return [
     ...statementChecks(part, given),
     ...modeChecks(part, simulated),
-    ...(simulated ? [SIMULATED] : quoteChecks(quote, given)),
+    ...(simulated ? [SIMULATED] : quoteChecks(quote, given, true)),
     ...attributeChecks(quote),
     ...dstackChecks({
       quote,
@@ -86,7 +92,7 @@ function nearPart(part: Members, given: Given): readonly Check[] {
   const quote = () => bytesOf(part, 'intel_quote')
   return [
     ...nearChecks(part, given.nonce),
-    ...quoteChecks(quote, given),
+    ...quoteChecks(quote, given, false),
     ...attributeChecks(quote),
     ...dstackChecks({
       quote,
@@ -99,20 +105,35 @@ function nearPart(part: Members, given: Given): readonly Check[] {
 }
 
 /** What the hardware says; of a quote that is not there nothing can be told. */
-function quoteChecks(read: () => Buffer, { collateralFor, belief, second }: Given): readonly Check[] {
+function quoteChecks(read: () => Buffer, { collaterals, belief, second }: Given, isOwn: boolean): readonly Check[] {
   let quote: Buffer | undefined
   const readable = check('quote', () => {
     quote = read()
     return `${quote.length} bytes`
   })
   if (!quote) return [readable]
-  const collateral = collateralFor(quote)
+  const collateral = about(quote, collaterals) ?? (isOwn ? collaterals[0] : undefined)
   const own = hardwareChecks({ quote, collateral, belief })
   if (!second) return own
   const given = quote
   // It judges what opens a TD, too.
   const passed = [...own, ...attributeChecks(() => given)].every(({ outcome }) => outcome === 'pass')
   return [...own, opinionCheck(collateral && (() => second(given, collateral, belief.at)), passed)]
+}
+
+function about(quote: Uint8Array, collaterals: readonly Collateral[]): Collateral | undefined {
+  const fmspc = platformNamedIn(quote)?.fmspc
+  return collaterals.find(({ tcb_info }) => fmspcIn(tcb_info) === fmspc)
+}
+
+/** Only to choose by: the documents that are chosen are read anew. */
+const fmspcIn = (document: string) => /"fmspc"\s*:\s*"([\da-f]{12})"/i.exec(document)?.[1]?.toLowerCase()
+
+/** The quotes in a report that could be read: its own first. */
+export function quotesIn(report: unknown): readonly Uint8Array[] {
+  const whole = Object(report)
+  const parts = [Object(whole.gateway_attestation), ...nearParts(whole).map(({ part }) => part)]
+  return parts.flatMap(({ intel_quote: hex }) => (typeof hex === 'string' ? [Buffer.from(hex, 'hex')] : []))
 }
 
 /** A backend that gave no report is not vouched for. */

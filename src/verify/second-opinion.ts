@@ -1,6 +1,6 @@
 import wasm from '@phala/dcap-qvl-web/dcap-qvl-web_bg.wasm' with { type: 'file' }
+import type { Collateral } from '../tee/collateral.ts'
 import { type Check, check, sure, Untold } from './check.ts'
-import type { Collateral } from './collateral.ts'
 
 /** What a verifier of somebody else's says of a quote: a status of Intel's, or why it refuses it. */
 export type SecondOpinion = (quote: Uint8Array, collateral: Collateral, at: number) => Opinion
@@ -26,7 +26,7 @@ export async function secondOpinion(): Promise<SecondOpinion> {
 /** Whether another verifier comes to the same verdict: one that differs is wrong, whichever of the two is right. */
 export function opinionCheck(opinion: (() => Opinion) | undefined, passed: boolean): Check {
   return check('second opinion', () => {
-    if (!opinion) throw new Untold('the second verifier needs collateral, too')
+    if (!opinion) throw new Untold('the second verifier needs what Intel publishes, too')
     const { status, refusal } = opinion()
     // Version 0.3.3 does not know all that quotes of version 5 may hold.
     if (refusal === 'Failed to decode quote') throw new Untold('the second verifier cannot read this kind of quote')

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { Malformed } from '../../src/tee/malformed.ts'
 import { agent } from '../../src/tee/agent.ts'
 import { differing, digestOf, readEvents, replay } from '../../src/tee/event-log.ts'
+import { Malformed } from '../../src/tee/malformed.ts'
 import { parseQuote, type Quote } from '../../src/tee/quote.ts'
 import { type RecordedQuote, withRecordedQuote } from '../kit/tdx.ts'
 

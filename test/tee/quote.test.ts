@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { standInAgent } from '../../src/dev/agent.ts'
-import { Malformed } from '../../src/tee/malformed.ts'
 import { agent } from '../../src/tee/agent.ts'
+import { Malformed } from '../../src/tee/malformed.ts'
 import { BODY_FIELDS, parseQuote, SIMULATED, simulated } from '../../src/tee/quote.ts'
 import { withTdx } from '../kit/tdx.ts'
 

@@ -1,0 +1,57 @@
+import type { Check } from '../verify/check.ts'
+import type { Exit, Part, Verdict } from '../verify/report.ts'
+
+/** A verdict, and what it is about. */
+export interface Told extends Verdict {
+  readonly url: string
+  readonly at: number
+  readonly nonce: string
+  readonly spki: string | undefined
+}
+
+const MEANING: Readonly<Record<Exit, { word: string; sentence: string }>> = {
+  0: { word: 'proved', sentence: 'PROVED: hardware that Intel certified vouches for all of this.' },
+  1: { word: 'refuted', sentence: 'REFUTED: what is marked FAIL is wrong. Do not trust this gateway.' },
+  2: {
+    word: 'unknown',
+    sentence: 'UNKNOWN: what is marked "not checked" could not be told. Do not take it for proved.',
+  },
+  3: { word: 'simulated', sentence: 'SIMULATED: proves nothing about hardware' },
+}
+
+/** A verdict for a person to read; of a simulated report, that comes first. */
+export function verdictText(told: Told): string {
+  const { url, at, nonce, exit, parts } = told
+  const heading = `${url}, judged as of ${new Date(at).toISOString().slice(0, 19)}Z, asked with nonce ${nonce}`
+  const { sentence } = MEANING[exit]
+  const sections = parts.map(partText)
+  return plain([...(exit === 3 ? [sentence] : []), heading, '', ...sections, sentence].join('\n').concat('\n'))
+}
+
+/** The same for a program. */
+export function verdictJson({ exit, url, at, nonce, spki, parts }: Told): string {
+  const told = parts.map(({ name, checks, claims }) => ({ name, checks, ...claims }))
+  const { word } = MEANING[exit]
+  const head = { exit, verdict: word, url, at: new Date(at).toISOString(), nonce, tls_spki_sha256: spki ?? null }
+  return `${JSON.stringify({ ...head, parts: told }, null, 2)}\n`
+}
+
+function partText({ name, checks, claims: { measured, unsigned } }: Part): string {
+  const width = Math.max(...checks.map(one => one.name.length))
+  const left = Object.entries(measured).map(([what, hex]) => `    ${what.padEnd(13)} ${hex}`)
+  return [
+    name,
+    ...checks.map(one => line(one, width)),
+    ...(left.length > 0 ? ['  What was started, for you to compare with what should have been:', ...left] : []),
+    ...(unsigned.length > 0 ? [`  Said by the report, and signed by nobody: ${unsigned.join(', ')}`] : []),
+    '',
+  ].join('\n')
+}
+
+function line({ name, outcome, why }: Check, width: number): string {
+  const mark = outcome === 'fail' ? 'FAIL' : outcome
+  return `  ${mark.padEnd(11)}  ${name.padEnd(width)}  ${why}`
+}
+
+/** Parts of it were said by a stranger, who shall not move the cursor of whoever reads it. */
+export const plain = (text: string): string => text.replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '?')
