@@ -7,7 +7,7 @@ import type { Collateral } from '../../src/tee/collateral.ts'
 export const AT = Date.parse('2026-06-01T00:00:00Z')
 const [FROM, TO] = [new Date('2026-01-01T00:00:00Z'), new Date('2027-01-01T00:00:00Z')]
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-export const FMSPC = '10c06f000000'
+const FMSPC = '10c06f000000'
 
 type Dates = readonly [from: Date, to: Date]
 

@@ -16,7 +16,7 @@ export interface QuoteTwist {
 const attestationKeys = newKeys()
 
 /** A quote of version 4 that a platform signs, over these fields. */
-export async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Promise<Buffer> {
+async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Promise<Buffer> {
   const { publicKey, privateKey } = await attestationKeys
   const point = Buffer.from(await crypto.subtle.exportKey('raw', publicKey)).subarray(1)
   const header = Buffer.concat([Buffer.from('0400020081000000', 'hex'), Buffer.alloc(4), VENDOR, Buffer.alloc(20)])
