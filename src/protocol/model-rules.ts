@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Edit, type JsonObject, memberSet } from './json.ts'
+import type { Span } from './json-reading.ts'
 import { invalidBody } from './members.ts'
 import { Problem } from './problem.ts'
 import { PROMPTED } from './routes.ts'
@@ -82,9 +83,14 @@ function modelIn({ bytes, object }: Ruled): string | undefined {
   const span = object.members.model
   if (!span || isNull(bytes, span.from)) return undefined
   if (bytes[span.from] !== QUOTE) throw invalidBody('"model" must be a text.')
+  return modelAt(bytes, span)
+}
+
+/** A model's id as a string in a body spells it. @throws Problem `invalid_body` for one that is too long */
+export function modelAt(bytes: Uint8Array, { from, to }: Span): string {
   // A backend may drop the blanks around it, however many.
-  if (span.to - span.from > MOST_ID_BYTES) throw invalidBody(`"model" must be a text of at most ${MOST_ID} characters.`)
-  return JSON.parse(textIn(bytes, span.from, span.to))
+  if (to - from > MOST_ID_BYTES) throw invalidBody(`"model" must be a text of at most ${MOST_ID} characters.`)
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8'))
 }
 
 /** Prompt, blank line, and the client's own instructions in their own bytes. */
@@ -107,6 +113,3 @@ function led({ bytes, object }: Ruled, prompt: string): Edit {
 }
 
 const isNull = (bytes: Uint8Array, at: number): boolean => bytes[at] === 'n'.charCodeAt(0)
-
-const textIn = (bytes: Uint8Array, from: number, to: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8')

@@ -2,18 +2,15 @@ import type { Exchange } from '../protocol/exchange.ts'
 import { boundaryOf, FormReading } from '../protocol/form.ts'
 import type { Edit } from '../protocol/json.ts'
 import { type ModelRules, requireModel, shapeOf } from '../protocol/model-rules.ts'
+import { hasShut } from '../protocol/shut-models.ts'
 import type { Body } from './body.ts'
 
 /** What the operator rules about models now. */
 export type RulesNow = () => ModelRules | Promise<ModelRules>
 
 /** What rules make of an open body that was read; its answer tells of it. @throws Problem as `shapeOf` */
-export async function ruled(
-  rules: RulesNow,
-  body: Parameters<typeof shapeOf>[1],
-  exchange: Exchange,
-): Promise<readonly Edit[]> {
-  const { edits, sha256 } = shapeOf(await rules(), body, exchange.route ?? '')
+export function ruled(rules: ModelRules, body: Parameters<typeof shapeOf>[1], exchange: Exchange): readonly Edit[] {
+  const { edits, sha256 } = shapeOf(rules, body, exchange.route ?? '')
   if (sha256 !== undefined) exchange.headers['x-sealgate-instructions-sha256'] = sha256
   return edits
 }
@@ -30,7 +27,7 @@ export interface WatchedForm {
  * @throws Problem `model_not_available` or `invalid_body`, here, or as the body is read
  */
 export function formUnder(rules: ModelRules, { headers }: Request): WatchedForm | undefined {
-  if (![...rules.values()].some(rule => !rule.public)) return undefined
+  if (!hasShut(rules)) return undefined
   const reading = new FormReading(boundaryOf(headers.get('content-type')), model => {
     requireModel(rules, model)
   })

@@ -79,6 +79,9 @@ describe.each(['cloud', 'enclave'] as const)('an open body to the %s', way => {
     const body = '{"input":"x","model":"Sh\\u0075T"}'
     expect(await sent(path, { body, headers: JSON_TYPE })).toMatchObject({ status: 403, code: 'model_not_available' })
     expect(heard).toEqual([])
+    const tool = '{"model":"other","tools":[{"model":"shut"}]}'
+    expect((await sent(path, { body: tool, headers: JSON_TYPE })).code).toBe('model_not_available')
+    expect(heard).toEqual([])
     expect((await sent(path, { body: '[{"model":"shut"}]', headers: JSON_TYPE })).code).toBe('malformed_json')
   })
 
