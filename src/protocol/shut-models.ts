@@ -1,3 +1,4 @@
+import { isModelName } from './flat-names.ts'
 import type { Listener, Span } from './json-reading.ts'
 import { type ModelRules, modelAt, requireModel } from './model-rules.ts'
 import { meaningOf } from './reference-names.ts'
@@ -20,7 +21,7 @@ class ShutModels implements Listener {
   key(name: string): void {
     if (this.#opaque > 0) return
     this.#isOpaque = meaningOf(name) === 'opaque'
-    this.#names = /^models?$/iu.test(name) ? 'one' : 'nothing'
+    this.#names = isModelName(name) ? 'one' : 'nothing'
   }
 
   opens(isObject: boolean): void {
