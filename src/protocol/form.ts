@@ -6,7 +6,7 @@ import { MOST_ID } from './model-rules.ts'
 const TYPE = /^multipart\/form-data; ?boundary=("?)([\w'()+,./:=?-]{1,70})\1(?:; ?charset=utf-8)?$/i
 const HEADER = /^(content-disposition|content-type): ?([^\r\n]*)$/i
 const DISPOSITION =
-  /^form-data; ?name="([\w.[\]-]{1,100})"(?:; ?filename="[^"\\]*")?(?:; ?filename\*=[\w%'!#$&+.^`|~-]+)?$/i
+  /^form-data; ?name=(?:"([\w.[\]-]{1,100})"|([\w.-]{1,100}))(?:; ?filename=(?:"[^"\\]*"|[\w.-]+))?(?:; ?filename\*=[\w%'!#$&+.^`|~-]+)?$/i
 const MOST_HEAD_BYTES = 4096
 // Of UTF-8, and as many blanks as anybody would put around it.
 const MOST_VALUE_BYTES = MOST_ID * 4
@@ -145,10 +145,10 @@ function headIn(head: string): { name: string; isPlain: boolean } {
       throw malformed('a part has a Content-Disposition, and may have a Content-Type')
     headers.set(name.toLowerCase(), text)
   }
-  const name = DISPOSITION.exec(headers.get('content-disposition') ?? '')?.[1]
+  const [, quoted, name = quoted] = DISPOSITION.exec(headers.get('content-disposition') ?? '') ?? []
   // It says how others are to be read (RFC 7578 section 4.6), and not all heed it.
   if (name === undefined || /^_charset_$/i.test(name))
-    throw malformed('each part has a plain name, between quotes, and none is "_charset_"')
+    throw malformed('each part has a plain name, and none is "_charset_"')
   return { name, isPlain: /^text\/plain(; ?charset=utf-8)?$/i.test(headers.get('content-type') ?? 'text/plain') }
 }
 
