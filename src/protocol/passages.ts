@@ -64,10 +64,17 @@ function faultOf(passage: Passage): string | undefined {
 }
 
 function twinFault({ method, path }: Passage, before: readonly Passage[]): string | undefined {
-  const shapeOf = (template: string) => template.replaceAll(/:\w+/g, ':')
-  const twins = before.filter(other => shapeOf(other.path) === shapeOf(path))
-  if (twins.some(twin => twin.method === method)) return 'is given twice: drop one'
-  return twins.some(twin => twin.path !== path) ? 'is given with other names too: use the same' : undefined
+  if (before.some(other => other.method === method && other.path === path)) return 'is given twice: drop one'
+  return before.some(other => isNamedApart(other.path, path))
+    ? 'has a parameter where another entry has one of another name: use one name for both'
+    : undefined
+}
+
+/** Whether two templates are one up to parameters of different names: the router takes no such two. */
+function isNamedApart(one: string, other: string): boolean {
+  const [left, right] = [one.split('/'), other.split('/')]
+  const at = left.findIndex((it, at) => it !== right[at])
+  return left[at]?.startsWith(':') === true && right[at]?.startsWith(':') === true
 }
 
 const KNOWN = KINDS.map(kind => `{${kind}_id}`).join(', ')

@@ -37,6 +37,7 @@ test('parameters are written either way', () => {
 test.each([
   'POST /v1/rerank',
   'GET /v1/jobs/:file_id/of/:response_id',
+  'GET /v1/a/:file_id/x, GET /v1/a/:file_id, GET /v1/a/b/:response_id',
   'GET /v1/fine_tuning/files/:id, DELETE /v1/fine_tuning/files/:id',
 ])('%p can be let through', text => {
   expect(faults(text)).toEqual([])
@@ -52,7 +53,9 @@ test.each([
   ['GET /v1/chat/:file_id', 'a route of this gateway already'],
   ['GET /v1/a/:file_id/:file_id', 'one name'],
   ['GET /v1/a, GET /v1/a', 'given twice'],
-  ['GET /v1/a/:file_id, PUT /v1/a/:response_id', 'other names'],
+  ['GET /v1/a/:file_id, PUT /v1/a/:response_id', 'another name'],
+  ['GET /v1/a/:file_id/x, GET /v1/a/:response_id/y', 'another name'],
+  ['GET /v1/a/:file_id/b/:conversation_id/c, GET /v1/a/:file_id/b/:response_id', 'another name'],
 ])('%p cannot', (text, why) => {
   expect(faults(text)).toEqual([expect.stringMatching(why)])
 })
