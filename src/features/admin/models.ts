@@ -82,6 +82,8 @@ async function changesIn(bytes: Uint8Array): Promise<Change[]> {
     given.map(async ([id, settings]) => {
       if (!ID.fits(id) || foldedModel(id) === '' || UNNAMEABLE.test(id))
         throw invalidBody(`a model's id must be ${ID.expects}, and fit into a path: without "%", "\\", "//" and "..".`)
+      if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
+        throw invalidBody('what it says of a model must be an object, as {"public":false}.')
       const read = await readMembers(Buffer.from(JSON.stringify(settings)), SETTINGS)
       return { id, public: read.public, prompt: read.system_prompt }
     }),

@@ -67,7 +67,6 @@ describe.each(engines)('on $name', ({ fresh }) => {
     ['an empty id', { '': {} }],
     ['a blank id', { '  ': {} }],
     ['one model in two spellings', { 'stand-in/small': {}, 'STAND-IN/small': {} }],
-    ['settings that are none', { 'stand-in/small': 1 }],
     ['another setting', { 'stand-in/small': { publc: false } }],
     ['a flag that is none', { 'stand-in/small': { public: 'false' } }],
     ['a prompt that is too long', { 'stand-in/small': { system_prompt: 'ä'.repeat(32_769) } }],
@@ -75,6 +74,13 @@ describe.each(engines)('on $name', ({ fresh }) => {
   ])('%s is refused, and nothing is written', async (_, body) => {
     expect(['invalid_body', 'malformed_json']).toContain(await codeOf(await change(body)))
     expect((await list()).total).toBe(0)
+  })
+
+  test('what is no object of settings is refused as that', async () => {
+    for (const settings of [1, null, true, []]) {
+      const { error } = (await (await change({ 'stand-in/small': settings })).json()) as { error: { message: string } }
+      expect(error.message).toBe('Invalid body: what it says of a model must be an object, as {"public":false}.')
+    }
   })
 
   test.each(['a%b', 'a\\b', '/a', 'a//b', '..', 'a/./b'])('the id %p, which no path can hold, is refused', async id => {
