@@ -17,7 +17,7 @@ const TAKEN: ReadonlySet<string> = new Set([
 ])
 
 /** Reads `METHOD /v1/template`, its parameters written `:name` or `{name}`. */
-export function passageOf(text: string): Passage | undefined {
+function passageOf(text: string): Passage | undefined {
   const [, method, path] = ENTRY.exec(text) ?? []
   return path === undefined
     ? undefined
