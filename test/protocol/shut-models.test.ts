@@ -35,6 +35,11 @@ test.each([
   expect(await codeOf(body)).toBe('passes')
 })
 
+test('of more models than anybody names none is looked up', async () => {
+  const naming = (count: number) => codeOf(`{"models":["x"${',"x"'.repeat(count - 1)}]}`)
+  expect([await naming(1000), await naming(1001)]).toEqual(['passes', 'invalid_body'])
+})
+
 test('nobody listens where none is shut', () => {
   const rules: ModelRules = new Map([['told', { public: true, prompt: undefined }]])
   expect(shutModels(rules, Buffer.from('{}'))).toBeUndefined()

@@ -44,7 +44,7 @@ async function ruling(way: 'cloud' | 'enclave', base = upstream.url): Promise<Ki
     { id: 'told', prompt: PROMPT },
   ])
   await store.close()
-  const backend = way === 'cloud' ? { cloud: base, isSealing: false } : {}
+  const backend = way === 'cloud' ? { cloud: base, isSealing: false } : { enclaveHosts: ['*.inference.tinfoil.sh'] }
   const kit = await startGateway({ upstream: base, database: url, ...backend })
   kits.push(kit)
   return kit
@@ -132,12 +132,15 @@ describe.each(['cloud', 'enclave'] as const)('an open body to the %s', way => {
   })
 })
 
-test('a header to an enclave names no model that is shut', async () => {
+test.each([
+  ['x-tinfoil-model', 'Shut'],
+  ['x-tinfoil-enclave-url', 'https://shut.inference.tinfoil.sh'],
+])('the header %s to an enclave names no model that is shut', async (name, value) => {
   const kit = await ruling('enclave')
   heard.length = 0
-  const headers = { ...JSON_TYPE, ...(await kit.bearer()), 'x-tinfoil-model': 'Shut' }
+  const headers = { ...JSON_TYPE, ...(await kit.bearer()), [name]: value }
   const answer = await fetch(`${kit.url}/v1/chat/completions`, { method: 'POST', headers, body: CHAT })
-  expect([answer.status, heard]).toEqual([403, []])
+  expect([answer.status, await answer.text(), heard]).toEqual([403, expect.stringContaining('model_not_available'), []])
 })
 
 test('a sealed body is nobody’s to rule about', async () => {
