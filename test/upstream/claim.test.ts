@@ -212,6 +212,7 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
 
   test.each([
     ['that no id can be', ['{"id":"../models"}'], { 'content-type': 'application/json' }],
+    ['too long to be an id', [`{"id":"${'x'.repeat(2000)}"}`], { 'content-type': 'application/json' }],
     ['in a coding that nobody asked for', ['{}'], { 'content-type': 'application/json', 'content-encoding': 'gzip' }],
   ])('what names itself %s is refused', async (_, pieces, headers) => {
     const { ask, kit, clock, books } = await before(pieces, headers)
