@@ -47,14 +47,22 @@ export const passthrough = ({ access, limited, belongings, forward, passages }: 
   return rooms
 }
 
-/** Whose an id in a query is, nobody asks: so there may be none. @throws Problem `reference_not_supported` */
+/**
+ * Whose an id in a query is, nobody asks: so there may be none, nor in a list or an object, as in `file_ids[]`.
+ * @throws Problem `reference_not_supported`
+ */
 function requireNoIds(query: string): void {
   for (const [name] of new URLSearchParams(query))
-    if (meaningOf(name) !== 'text' && meaningOf(name) !== 'opaque')
+    if (!name.split(/[[\].]/).every(isText))
       throw new Problem(
         'reference_not_supported',
         'The query names a stored thing: here only the path and the body may.',
       )
+}
+
+function isText(name: string): boolean {
+  const meaning = meaningOf(name)
+  return meaning === 'text' || meaning === 'opaque'
 }
 
 /** @throws Problem `invalid_body` for what is neither JSON nor a form */

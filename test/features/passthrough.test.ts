@@ -54,8 +54,19 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const naming = (id: string) => sent('POST', '/rerank', { body: JSON.stringify({ conversation: { id } }) })
     expect((await naming(own)).reached).toHaveLength(1)
     expect(await naming(foreign)).toEqual({ status: 404, code: 'not_found', reached: [] })
-    const query = await sent('GET', '/echo?conversation_id=x')
-    expect(query).toEqual({ status: 400, code: 'reference_not_supported', reached: [] })
+    const names = [
+      'conversation_id',
+      'file_ids%5B%5D',
+      'file_ids[0]',
+      'conversation[id]',
+      'filter.file_id',
+      'File_Id[]',
+    ]
+    for (const name of names)
+      expect([name, await sent('GET', `/echo?${name}=x`)]).toEqual([
+        ...[name, { status: 400, code: 'reference_not_supported', reached: [] }],
+      ])
+    expect((await sent('GET', '/echo?include[]=x&metadata[a]=y')).reached).toHaveLength(1)
   })
 
   test('what is neither JSON nor a form is refused', async () => {
