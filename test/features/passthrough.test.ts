@@ -62,6 +62,7 @@ describe.each(engines)('on $name', ({ fresh }) => {
   ])('a query may name nothing by %s', async name => {
     const query = await sent('GET', `/echo?${name}=x`)
     expect(query).toEqual({ status: 400, code: 'reference_not_supported', reached: [] })
+    expect((await sent('GET', '/echo?include[]=x&metadata[a]=y')).reached).toHaveLength(1)
   })
 
   test.each(['conversation_id', 'conversation[id]', 'input[0][file_id]', 'file_ids[]', 'training_file'])(
