@@ -89,7 +89,7 @@ export function gateway(parts: Parts) {
     .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
-  if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned }))
+  if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -122,10 +122,14 @@ export function gateway(parts: Parts) {
 }
 
 type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
-type Cloud = Room<typeof conversations> & Room<typeof durable> & Room<typeof responses> & Room<typeof files>
+type Cloud = Room<typeof conversations> &
+  Room<typeof durable> &
+  Room<typeof responses> &
+  Room<typeof files> &
+  Room<typeof passthrough>
 
 /** What only a backend answers that keeps things. */
-const atTheCloud = (deps: Cloud & Pick<Parts, 'ledger' | 'passages'>) =>
+const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>
   new Elysia({ name: 'cloud' })
     .use(signature({ ...deps, forward: deps.open }))
     .use(conversations(deps))

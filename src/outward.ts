@@ -5,6 +5,7 @@ import type { Exchange } from './protocol/exchange.ts'
 import { edited } from './protocol/json.ts'
 import { RULED } from './protocol/model-rules.ts'
 import { readNaming } from './protocol/references.ts'
+import { shutModels } from './protocol/shut-models.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import { send as callOut } from './upstream/call.ts'
@@ -46,8 +47,9 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
     handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
   }
   const judge = async (bytes: Uint8Array, exchange: Exchange) => {
-    const { references, object } = await readNaming(bytes, RULED)
-    const edits = await ruled(rules, { bytes, object }, exchange)
+    const inForce = await rules()
+    const { references, object } = await readNaming(bytes, RULED, shutModels(inForce, bytes))
+    const edits = ruled(inForce, { bytes, object }, exchange)
     await owned.use(exchange.principal?.owner ?? '', references)
     return edited(bytes, edits)
   }

@@ -8,6 +8,7 @@ import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
 import { faultOf, type Log } from './protocol/log.ts'
+import { passagesIn } from './protocol/passages.ts'
 import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
@@ -134,7 +135,7 @@ function chosen(config: Config) {
       domains: config.AUTH_ADMIN_DOMAINS ?? [],
       scope: config.ADMIN_SCOPE,
     },
-    passages: config.PASSTHROUGH ?? [],
+    passages: passagesIn(config.PASSTHROUGH ?? []),
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,

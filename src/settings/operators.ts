@@ -1,4 +1,4 @@
-import { domains, emails, passages, scopeWord } from '../protocol/kinds.ts'
+import { domains, emails, list, scopeWord } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** Who may administer, and what else passes. */
@@ -22,7 +22,8 @@ export const operators = {
     why: 'Operators whose token service knows who they are.',
   },
   PASSTHROUGH: {
-    kind: passages,
+    // Each entry is judged alone, so that a fault names it: `config/operator-judges`.
+    kind: list,
     unset: 'none: whatever is not listed is a 404',
     what: 'More routes of OPENAI_BASE_URL, as `POST /v1/rerank, GET /v1/jobs/:file_id`; ids in path and body must be the caller’s.',
     why: 'Operators whose backend has more than this gateway knows; its answers there are not sorted by caller.',

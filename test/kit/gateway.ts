@@ -12,7 +12,7 @@ import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
-import { passageOf } from '../../src/protocol/passages.ts'
+import { passagesIn } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -174,7 +174,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     admins: { emails: [], domains: [], scope: undefined, ...options.admins },
-    passages: options.passthrough.flatMap(text => passageOf(text) ?? []),
+    passages: passagesIn(options.passthrough),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     log,
