@@ -1,4 +1,5 @@
 import { gateway } from './app.ts'
+import { attestedOf } from './config/attested.ts'
 import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { providers } from './features/auth/providers.ts'
@@ -12,15 +13,16 @@ import { bytesOf, Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import { openStore } from './store/open.ts'
+import { openStore, sqlitePathOf } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import { signingKeys } from './tee/signing.ts'
+import type { KeySource } from './tee/tee.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
-import { VERSION } from './version.ts'
+import { COMMIT, VERSION } from './version.ts'
 
 // The server closes a connection that is idle for so long; a forwarded request lifts it.
 const IDLE_SECONDS = 30
@@ -78,12 +80,15 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
     version: VERSION,
+    commit: COMMIT,
     log,
     now: Date.now,
     store,
     keys,
     tee: undefined,
     signing: signingKeys(keys),
+    keySource: keySourceOf(config),
+    attested: attestedOf(config),
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -140,6 +145,11 @@ function chosen(config: Config) {
     atcUrl: config.TINFOIL_ATC_URL,
     docs: config.DOCS,
   }
+}
+
+function keySourceOf({ DATA_KEY, DATABASE_URL }: Config): KeySource {
+  if (DATA_KEY) return 'DATA_KEY'
+  return sqlitePathOf(DATABASE_URL) === ':memory:' ? 'memory' : 'file'
 }
 
 function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {

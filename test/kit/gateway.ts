@@ -91,6 +91,8 @@ export interface KitOptions {
   signIn?: (url: string) => Partial<SignInOptions>
   /** The TEE it runs in; none unless given. */
   tee?: Tee
+  /** The settings that reports state. */
+  attested?: Readonly<Record<string, unknown>>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -177,6 +179,9 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     passages: options.passthrough.flatMap(text => passageOf(text) ?? []),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
+    commit: 'unknown',
+    keySource: 'memory',
+    attested: options.attested ?? {},
     log,
     store,
     keys,
