@@ -5,3 +5,6 @@ export interface Tee {
   readonly mode: 'dstack' | 'simulated'
   readonly agent: Agent
 }
+
+/** Where the root of every key at rest comes from: whoever reads a statement learns who else could have it. */
+export type KeySource = 'dstack' | 'DATA_KEY' | 'file' | 'memory'
