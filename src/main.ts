@@ -33,7 +33,7 @@ async function main(): Promise<number> {
       return healthcheck({ host: HOST, port: PORT }, say)
     }
     case 'rekey': {
-      await rekey(configured(REKEY_SETTINGS), say)
+      await rekey(configured(REKEY_SETTINGS), undefined, say)
       return 0
     }
     case 'serve': {

@@ -53,7 +53,7 @@ async function rekey(path: string, given: Record<string, string>): Promise<{ fau
   const lines: string[] = []
   try {
     const { config } = readConfig({ env, argv: ['rekey'], readFile, only: REKEY_SETTINGS })
-    await rekeyDatabase(config, line => lines.push(line))
+    await rekeyDatabase(config, undefined, line => lines.push(line))
     return { output: lines.join('\n') }
   } catch (fault) {
     if (!(fault instanceof Error)) throw fault
