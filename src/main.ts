@@ -4,6 +4,7 @@ import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { ConfigFaults, readConfig } from './config.ts'
+import { refuseDumps } from './dumps.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
 import { ListenFault, serve } from './serve.ts'
@@ -33,14 +34,21 @@ async function main(): Promise<number> {
       return healthcheck({ host: HOST, port: PORT }, say)
     }
     case 'rekey': {
+      keepKeys()
       await rekey(configured(REKEY_SETTINGS), undefined, say)
       return 0
     }
     case 'serve': {
+      keepKeys()
       await serve(configured(), { write, onSignal })
       return 0
     }
   }
+}
+
+/** Before any key is read. */
+function keepKeys(): void {
+  if (!refuseDumps()) say('warning: here, other programs of this user can read the memory of this one, and its keys')
 }
 
 /** The configuration, or the settings of it that are named; its warnings are said. */
