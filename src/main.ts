@@ -11,6 +11,7 @@ import { ListenFault, serve } from './serve.ts'
 import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
+import { TeeFault } from './tee/find.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
@@ -60,10 +61,10 @@ function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
 
 /** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */
 function explain(error: unknown): number {
-  const known = error instanceof StoreFault || error instanceof LoginFault || error instanceof ListenFault
+  const known = [TeeFault, StoreFault, LoginFault, ListenFault].some(fault => error instanceof fault)
   const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault
   // Of anything else the message stays unsaid: it may quote what nobody should read.
-  say(known || misconfigured ? error.message : `crashed: ${faultOf(error)}`)
+  say(error instanceof Error && (known || misconfigured) ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1
 }
 

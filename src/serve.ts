@@ -14,7 +14,9 @@ import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import { findTee } from './tee/find.ts'
 import { signingKeys } from './tee/signing.ts'
+import { SOCKETS } from './tee/sockets.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
@@ -47,6 +49,8 @@ export interface World {
   write: (text: string) => void
   /** Calls back at each signal that asks the program to end. */
   onSignal: (listener: () => void) => void
+  /** Where the guest agent of a TEE may be; where dstack has it, unless given. */
+  sockets?: readonly string[]
 }
 
 /** An address that cannot be listened on; the message says which and the way out. */
@@ -56,10 +60,12 @@ export class ListenFault extends Error {
 
 /**
  * Runs a gateway until a signal has ended it and its streams are drained.
- * @throws StoreFault, KeyFault, LoginFault or ListenFault when it cannot start.
+ * @throws TeeFault, StoreFault, KeyFault, LoginFault or ListenFault when it cannot start.
  */
-export async function serve(given: Config, { write, onSignal }: World): Promise<void> {
+export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
+  // Before anything is opened or made: what dev mode would write has no place in a TEE.
+  const tee = await findTee({ mode: given.TEE, sockets, simulator: given.DSTACK_SIMULATOR_ENDPOINT, standIn, log })
   const { store, keys } = await openStore({
     url: given.DATABASE_URL,
     dataKey: bytesOf(given.DATA_KEY),
@@ -82,7 +88,7 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     now: Date.now,
     store,
     keys,
-    tee: undefined,
+    tee,
     signing: signingKeys(keys),
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
@@ -111,6 +117,9 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
   await store.close()
   log('info', 'stopped')
 }
+
+/** An agent of this process alone: what it derives is gone with it. */
+const standIn = async () => (await import('./dev/agent.ts')).standInAgent({ seed: crypto.randomUUID() }).reach
 
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {

@@ -63,6 +63,9 @@ describe('what is read', () => {
       LOG_LEVEL: 'info',
       DOCS: true,
       DEV_MODE: false,
+      TEE: 'auto',
+      TLS: 'off',
+      TLS_MIN_VERSION: '1.3',
     })
   })
 

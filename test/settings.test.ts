@@ -18,7 +18,10 @@ test('what may be given instead of a required setting exists', () => {
 
 test('an older name is no setting, and no secret has one', () => {
   const older = rows.filter(([, row]) => row.older)
-  expect(older.map(([key, row]) => [key, row.older, row.secret])).toEqual([['PUBLIC_URL', 'REDIRECT_URI', undefined]])
+  expect(older.map(([key, row]) => [key, row.older, row.secret])).toEqual([
+    ['PUBLIC_URL', 'REDIRECT_URI', undefined],
+    ['DEV_MODE', 'DEV', undefined],
+  ])
   for (const [, row] of older) expect(rows.map(([key]): string => key)).not.toContain(row.older ?? '')
 })
 

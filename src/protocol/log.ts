@@ -9,6 +9,7 @@ export type Level = (typeof LEVELS)[number]
 export type Event =
   | 'listening'
   | 'few_descriptors'
+  | 'no_tee'
   | 'request'
   | 'stream'
   | 'keys_loaded'

@@ -48,11 +48,21 @@ export interface Agent {
 }
 
 /** A client of the agent's RPC (dstack's prpc in JSON), which checks what it is told. */
-export function agent(reach: Reach): Agent {
+export function agent(reach: Reach, withinMs = WITHIN_MS): Agent {
+  async function exchange(method: string, body: string): Promise<Response> {
+    const signal = AbortSignal.timeout(withinMs)
+    try {
+      return await reach(method, body, signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      throw new Problem('agent_timeout', 'The guest agent of this TEE did not answer in time.', { cause: error })
+    }
+  }
+
   async function ask(method: string, asked: object): Promise<Readonly<Record<string, unknown>>> {
-    const response = await exchange(reach, method, JSON.stringify(asked))
-    if (response.status !== 200)
-      throw failed(`refused ${method}`, new Error(`${response.status} ${await response.text()}`))
+    const response = await exchange(method, JSON.stringify(asked))
+    // What it says of its refusal is nobody's to read: it may quote what it was asked for.
+    if (response.status !== 200) throw failed(`refused ${method} with status ${response.status}`)
     return objectIn(method, await response.text())
   }
 
@@ -65,11 +75,8 @@ export function agent(reach: Reach): Agent {
       const asked = Buffer.from(reportData).toString('hex')
       const told = await ask('GetQuote', { report_data: asked })
       const quote = hexIn(told, 'quote')
-      const echoed = optionalTextIn(told, 'report_data')
-      if (
-        (echoed !== undefined && echoed !== asked) ||
-        Buffer.compare(parseQuote(quote).body.reportData, reportData) !== 0
-      )
+      const isOurs = (optionalTextIn(told, 'report_data') ?? asked) === asked
+      if (!isOurs || Buffer.compare(parseQuote(quote).body.reportData, reportData) !== 0)
         throw new Problem('quote_mismatch', 'The guest agent quoted other report data than it was asked for.')
       const eventLog = textIn(told, 'event_log')
       return { quote, eventLog, events: readEvents(eventLog), vmConfig: optionalTextIn(told, 'vm_config') }
@@ -86,33 +93,19 @@ export function agent(reach: Reach): Agent {
     },
     version: async () => {
       // An agent without this method says so with a 400.
-      const response = await exchange(reach, 'Version', '{}')
+      const response = await exchange('Version', '{}')
       return response.status === 200 ? optionalTextIn(objectIn('Version', await response.text()), 'version') : undefined
     },
   }
 }
 
-/** Asked again, once, where a connection broke: an agent that was started anew has a new socket. */
-async function exchange(reach: Reach, method: string, body: string): Promise<Response> {
-  const signal = AbortSignal.timeout(WITHIN_MS)
-  try {
-    return await reach(method, body, signal).catch(error => {
-      if (signal.aborted) throw error
-      return reach(method, body, signal)
-    })
-  } catch (error) {
-    if (!signal.aborted) throw error
-    throw new Problem('agent_timeout', 'The guest agent of this TEE did not answer in time.', { cause: error })
-  }
-}
-
-/** A newer agent tells of its TCB in JSON inside JSON, some in an object. */
-function appComposeIn(told: Readonly<Record<string, unknown>>): string {
-  const { tcb_info: tcb } = told
-  const inner = typeof tcb === 'string' && tcb !== '' ? objectIn('Info', tcb) : Object(tcb)
+/** An agent tells of its TCB in JSON inside JSON, others in an object; one that keeps it to itself in an empty text. */
+function appComposeIn({ tcb_info: tcb = '' }: Readonly<Record<string, unknown>>): string {
+  if (tcb === '') return ''
+  const inner = objectIn('tcb_info', typeof tcb === 'string' ? tcb : JSON.stringify(tcb))
   return optionalTextIn(inner, 'app_compose') ?? ''
 }
 
-function failed(how: string, cause?: unknown): Problem {
-  return new Problem('agent_failed', `The guest agent of this TEE ${how}.`, { cause })
+function failed(how: string): Problem {
+  return new Problem('agent_failed', `The guest agent of this TEE ${how}.`)
 }

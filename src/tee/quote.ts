@@ -1,7 +1,7 @@
 import { malformed } from './replies.ts'
 
 /** TDX, as a quote's header names it. */
-export const TDX = 0x81
+const TDX = 0x81
 /** What a simulated quote has in its place: no TEE has this type, and whoever verifies a header stops there. */
 export const SIMULATED = 0xffff_ffff
 
@@ -11,6 +11,8 @@ const DESCRIPTOR_BYTES = 6
 const TEE_TYPE_AT = 4
 const VENDOR_AT = 12
 const VENDOR_BYTES = 16
+/** Of the signature's data, in front of it. */
+const LENGTH_BYTES = 4
 
 /** The fields of a TD report's body, in their order, with their bytes. */
 export const BODY_FIELDS = [
@@ -54,11 +56,16 @@ export function parseQuote(bytes: Uint8Array): Quote {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const version = view.getUint16(0, true)
   if (version !== 4 && version !== 5) throw malformed(`a quote of version ${version}`)
+  const teeType = view.getUint32(TEE_TYPE_AT, true)
+  // Version 4 is spoken by SGX as well, whose body is another.
+  if (teeType !== TDX && teeType !== SIMULATED) throw malformed('a quote of another TEE')
   const [at, length] = version === 4 ? ([HEADER_BYTES, TD_1_0_BYTES] as const) : bodyOf(view)
-  if (bytes.length < at + length + 4) throw malformed('a quote that is cut short')
+  const end = at + length + LENGTH_BYTES
+  if (bytes.length < end || bytes.length - end < view.getUint32(end - LENGTH_BYTES, true))
+    throw malformed('a quote that is cut short')
   return {
     version,
-    teeType: view.getUint32(TEE_TYPE_AT, true),
+    teeType,
     vendor: bytes.subarray(VENDOR_AT, VENDOR_AT + VENDOR_BYTES),
     body: fieldsAt(bytes, at),
     signed: bytes.subarray(0, at + length),

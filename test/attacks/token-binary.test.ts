@@ -39,7 +39,7 @@ async function serve(jwksUrl: string) {
     HOST: '127.0.0.1',
     PORT: '0',
     RATE_LIMIT_RPM: '0',
-    DEV_MODE: 'false',
+    TEE: 'none',
   }
   const running = start(sealgate, { cwd: home, env })
   alive.push(running)
