@@ -5,6 +5,7 @@ import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
+import { keeper, teeOf } from './opening.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
 import { ListenFault, serve } from './serve.ts'
@@ -12,6 +13,7 @@ import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
 import { TeeFault } from './tee/find.ts'
+import { SOCKETS } from './tee/sockets.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
@@ -36,7 +38,9 @@ async function main(): Promise<number> {
     }
     case 'rekey': {
       keepKeys()
-      await rekey(configured(REKEY_SETTINGS), undefined, say)
+      const config = configured(REKEY_SETTINGS)
+      const tee = await teeOf(config, { sockets: SOCKETS, log: () => undefined })
+      await rekey(config, keeper(config, tee), say)
       return 0
     }
     case 'serve': {

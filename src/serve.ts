@@ -7,15 +7,13 @@ import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
+import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
-import { bytesOf, Secret } from './protocol/secret.ts'
+import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { findTee } from './tee/find.ts'
-import { signingKeys } from './tee/signing.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
@@ -65,12 +63,9 @@ export class ListenFault extends Error {
 export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
-  const tee = await findTee({ mode: given.TEE, sockets, simulator: given.DSTACK_SIMULATOR_ENDPOINT, standIn, log })
-  const { store, keys } = await openStore({
-    url: given.DATABASE_URL,
-    dataKey: bytesOf(given.DATA_KEY),
-    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
-  })
+  const tee = await teeOf(given, { sockets, log })
+  const rooted = await opened(given, tee)
+  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
@@ -86,10 +81,8 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     version: VERSION,
     log,
     now: Date.now,
-    store,
-    keys,
     tee,
-    signing: signingKeys(keys),
+    ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -117,9 +110,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await store.close()
   log('info', 'stopped')
 }
-
-/** An agent of this process alone: what it derives is gone with it. */
-const standIn = async () => (await import('./dev/agent.ts')).standInAgent({ seed: crypto.randomUUID() }).reach
 
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {

@@ -1,4 +1,6 @@
+import { Problem } from '../protocol/problem.ts'
 import type { Agent } from './agent.ts'
+import { TeeFault } from './find.ts'
 
 // One key, one role, an epoch. A path alone tells keys apart: dstack derives by nothing else, and never renews one.
 const ROOT = 'sealgate/data/v1'
@@ -12,17 +14,28 @@ export interface AgentKeys {
   readonly receipts: Readonly<Record<keyof typeof RECEIPTS, Uint8Array>>
 }
 
-/** The keys that only this application gets, the same at every start. */
+/** The keys that only this application gets, the same at every start. @throws TeeFault */
 export async function agentKeys(agent: Agent): Promise<AgentKeys> {
   const [root, ed25519, ecdsa] = await Promise.all([
     rootKey(agent),
-    agent.key(RECEIPTS.ed25519),
-    agent.key(RECEIPTS.ecdsa),
+    keyAt(agent, RECEIPTS.ed25519),
+    keyAt(agent, RECEIPTS.ecdsa),
   ])
   return { root, receipts: { ed25519, ecdsa } }
 }
 
-/** The root of every key at rest, 32 bytes. */
+/** The root of every key at rest, 32 bytes. @throws TeeFault */
 export function rootKey(agent: Agent): Promise<Uint8Array> {
-  return agent.key(ROOT)
+  return keyAt(agent, ROOT)
+}
+
+async function keyAt(agent: Agent, path: string): Promise<Uint8Array> {
+  try {
+    return await agent.key(path)
+  } catch (cause) {
+    if (!(cause instanceof Problem)) throw cause
+    throw new TeeFault(`${cause.message} Without its keys nothing starts: look at it, and start again.`, {
+      cause,
+    })
+  }
 }
