@@ -8,17 +8,14 @@ import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
+import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
-import { bytesOf, Secret } from './protocol/secret.ts'
+import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import { openStore, sqlitePathOf } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { findTee } from './tee/find.ts'
-import { signingKeys } from './tee/signing.ts'
 import { SOCKETS } from './tee/sockets.ts'
-import type { KeySource } from './tee/tee.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
@@ -67,12 +64,9 @@ export class ListenFault extends Error {
 export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
-  const tee = await findTee({ mode: given.TEE, sockets, simulator: given.DSTACK_SIMULATOR_ENDPOINT, standIn, log })
-  const { store, keys } = await openStore({
-    url: given.DATABASE_URL,
-    dataKey: bytesOf(given.DATA_KEY),
-    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
-  })
+  const tee = await teeOf(given, { sockets, log })
+  const rooted = await opened(given, tee)
+  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
@@ -89,12 +83,9 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     commit: COMMIT,
     log,
     now: Date.now,
-    store,
-    keys,
     tee,
-    signing: signingKeys(keys),
-    keySource: keySourceOf(config),
     attested: attestedOf(config),
+    ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -122,9 +113,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await store.close()
   log('info', 'stopped')
 }
-
-/** An agent of this process alone: what it derives is gone with it. */
-const standIn = async () => (await import('./dev/agent.ts')).standInAgent({ seed: crypto.randomUUID() }).reach
 
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {
@@ -154,11 +142,6 @@ function chosen(config: Config) {
     atcUrl: config.TINFOIL_ATC_URL,
     docs: config.DOCS,
   }
-}
-
-function keySourceOf({ DATA_KEY, DATABASE_URL }: Config): KeySource {
-  if (DATA_KEY) return 'DATA_KEY'
-  return sqlitePathOf(DATABASE_URL) === ':memory:' ? 'memory' : 'file'
 }
 
 function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {

@@ -14,7 +14,7 @@ export const state = {
   DATA_KEY: {
     kind: hexKey,
     secret: true,
-    unset: 'made at the first start; with PostgreSQL it is required',
+    unset: 'in dstack the guest agent’s key; else made at the first start, with PostgreSQL required',
     attested: false,
     what: 'The root of every key at rest, 32 bytes in hex; one made here is kept in `<database>.key`.',
     why: 'Operators who keep keys apart from disks, or run several machines.',
@@ -23,9 +23,9 @@ export const state = {
     kind: hexKey,
     secret: true,
     only: 'rekey',
-    unset: 'the key beside the database',
+    unset: 'the key of the guest agent, or the one beside the database',
     attested: false,
-    what: 'The root that `sealgate rekey` replaces by DATA_KEY, 32 bytes in hex; nothing else reads it.',
+    what: 'The root that `sealgate rekey` replaces by DATA_KEY, or by the guest agent’s key; 32 bytes in hex; nothing else reads it.',
     why: 'Operators who replace DATA_KEY, and only until that is done.',
   },
   IDENTITY_HASH_KEY: {
