@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { adminModels } from './features/admin/models.ts'
+import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
@@ -56,7 +57,7 @@ const NO_SIGN_IN: SignInOptions = {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, sealed, open, ledger } = parts
+  const { version, now, store, keys, keySet, expected, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
@@ -80,12 +81,13 @@ export function gateway(parts: Parts) {
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
-    .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
+    .use(health({ version, backends: out.backends, needs }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
+    .use(attestation({ ...gates, ...parts, ...out, exchangeOf }))
     .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))

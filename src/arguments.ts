@@ -4,7 +4,7 @@ import { fileOf, flagOf, rows } from './settings.ts'
 /** The subcommands and what each does; without one the gateway serves. */
 export const subcommands = {
   healthcheck: 'exit 0 if the gateway at HOST and PORT says it is well, else 1',
-  rekey: 'put DATA_KEY in place of DATA_KEY_PREVIOUS, and seal all anew',
+  rekey: 'put DATA_KEY, or the key of the TEE, in place of DATA_KEY_PREVIOUS',
 } as const
 
 type Subcommand = keyof typeof subcommands

@@ -4,6 +4,8 @@ import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { ConfigFaults, readConfig } from './config.ts'
+import { refuseDumps } from './dumps.ts'
+import { keeper, teeOf } from './opening.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
 import { ListenFault, serve } from './serve.ts'
@@ -11,6 +13,7 @@ import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
 import { TeeFault } from './tee/find.ts'
+import { SOCKETS } from './tee/sockets.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
@@ -34,14 +37,23 @@ async function main(): Promise<number> {
       return healthcheck({ host: HOST, port: PORT }, say)
     }
     case 'rekey': {
-      await rekey(configured(REKEY_SETTINGS), say)
+      keepKeys()
+      const config = configured(REKEY_SETTINGS)
+      const tee = await teeOf(config, { sockets: SOCKETS, log: () => undefined })
+      await rekey(config, keeper(config, tee), say)
       return 0
     }
     case 'serve': {
+      keepKeys()
       await serve(configured(), { write, onSignal })
       return 0
     }
   }
+}
+
+/** Before any key is read. */
+function keepKeys(): void {
+  if (!refuseDumps()) say('warning: here, other programs of this user can read the memory of this one, and its keys')
 }
 
 /** The configuration, or the settings of it that are named; its warnings are said. */

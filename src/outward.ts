@@ -28,6 +28,7 @@ import { orphans } from './upstream/orphans.ts'
 import { reconcile } from './upstream/reconcile.ts'
 import { remover } from './upstream/removal.ts'
 import { replays } from './upstream/replays.ts'
+import { reports } from './upstream/reports.ts'
 import { type RulesNow, ruled } from './upstream/ruled.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import { ways } from './upstream/ways.ts'
@@ -60,6 +61,10 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
   return {
     forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
     modelIds: modelIds(told),
+    /** Who is asked, by name. */
+    backends: told.backends.map(({ name }) => name),
+    lastKeys: toEnclave?.lastKeys,
+    reports: reports({ ...told, cloud: open, bundle: toEnclave?.bundle }),
     enclave: toEnclave,
     keeping,
   }
@@ -98,5 +103,15 @@ function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Sh
       bundles.drop()
     },
   })
-  return { forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }
+  let relayed: Uint8Array | undefined
+  return {
+    forward,
+    bundle: bundles.get,
+    hpkeKeys: async () => {
+      relayed = await hpkeKeys.get()
+      return relayed
+    },
+    /** The configuration that was relayed last, whoever asked. */
+    lastKeys: () => relayed,
+  }
 }

@@ -1,4 +1,5 @@
 import { gateway } from './app.ts'
+import { attestedOf } from './config/attested.ts'
 import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { providers } from './features/auth/providers.ts'
@@ -7,23 +8,21 @@ import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
+import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { passagesIn } from './protocol/passages.ts'
-import { bytesOf, Secret } from './protocol/secret.ts'
+import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { findTee } from './tee/find.ts'
-import { signingKeys } from './tee/signing.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
-import { VERSION } from './version.ts'
+import { COMMIT, VERSION } from './version.ts'
 
 // The server closes a connection that is idle for so long; a forwarded request lifts it.
 const IDLE_SECONDS = 30
@@ -66,12 +65,9 @@ export class ListenFault extends Error {
 export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
-  const tee = await findTee({ mode: given.TEE, sockets, simulator: given.DSTACK_SIMULATOR_ENDPOINT, standIn, log })
-  const { store, keys } = await openStore({
-    url: given.DATABASE_URL,
-    dataKey: bytesOf(given.DATA_KEY),
-    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
-  })
+  const tee = await teeOf(given, { sockets, log })
+  const rooted = await opened(given, tee)
+  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
@@ -85,12 +81,12 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
     version: VERSION,
+    commit: COMMIT,
     log,
     now: Date.now,
-    store,
-    keys,
     tee,
-    signing: signingKeys(keys),
+    attested: attestedOf(config),
+    ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -118,9 +114,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await store.close()
   log('info', 'stopped')
 }
-
-/** An agent of this process alone: what it derives is gone with it. */
-const standIn = async () => (await import('./dev/agent.ts')).standInAgent({ seed: crypto.randomUUID() }).reach
 
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {

@@ -1,6 +1,6 @@
 import type { BackendName, Ending, Route } from './exchange.ts'
 import type { RequestId } from './ids.ts'
-import type { ProblemCode } from './problem.ts'
+import { Problem, type ProblemCode } from './problem.ts'
 
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
@@ -26,6 +26,7 @@ export type Event =
   | 'reconcile_failed'
   | 'making_lost'
   | 'models_failed'
+  | 'report_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
   | 'draining'
@@ -122,6 +123,11 @@ export function faultOf(error: unknown, causes = 4): Fault {
   const place = /^\s+at .*?([\w.$-]+:\d+):\d+\)?$/m.exec(framesOf(error))?.[1]
   const cause = error.cause === undefined || causes === 0 ? '' : ` < ${faultOf(error.cause, causes - 1)}`
   return `${name}${code}${place ? `@${place}` : ''}${cause}` as Fault
+}
+
+/** What a line says of an error: the code of a Problem, else where a fault of ours is. */
+export function wordsOf(error: unknown): Pick<Fields, 'code' | 'fault'> {
+  return error instanceof Problem ? { code: error.code } : { fault: faultOf(error) }
 }
 
 /** A stack begins with the message, and a message may have lines that look like frames. */

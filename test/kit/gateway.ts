@@ -91,6 +91,8 @@ export interface KitOptions {
   signIn?: (url: string) => Partial<SignInOptions>
   /** The TEE it runs in; none unless given. */
   tee?: Tee
+  /** The settings that reports state. */
+  attested?: Readonly<Record<string, unknown>>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -152,7 +154,11 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const { store, keys } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
+  const { store, keys, keySource } = await openStore({
+    url: database ?? `sqlite:${path}`,
+    dataKey,
+    identityKey: undefined,
+  })
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -177,6 +183,9 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     passages: passagesIn(options.passthrough),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
+    commit: 'unknown',
+    keySource,
+    attested: options.attested ?? {},
     log,
     store,
     keys,
