@@ -118,6 +118,15 @@ describe('the executable, when something is wrong', () => {
     )
   })
 
+  test('says in one line that a TEE has no guest agent, and exits with 1', async () => {
+    const env = { TINFOIL_API_KEY: 'tk', ISSUER: 'https://id.example', JWKS_URL: 'http://127.0.0.1:1', DEV: 'false' }
+    const running = start(sealgate, { cwd: empty('tee'), env })
+    expect(await running.exited).toBe(1)
+    expect(running.output()).toMatch(
+      /^sealgate: TEE is dstack, and there is no guest agent .*: mount its socket, .*\n$/,
+    )
+  })
+
   test('says in one line that the database cannot be opened, and exits with 1', async () => {
     const running = start(sealgate, { cwd: home, args: ['--dev-mode', '--database-url', 'sqlite:nowhere/x.db'] })
     expect(await running.exited).toBe(1)

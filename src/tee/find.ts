@@ -45,7 +45,7 @@ async function realTee({ mode, sockets, log, withinMs }: Search): Promise<Tee | 
   // Never on without what is there, but out of order: a gateway would be another one than yesterday.
   if (state === 'broken' || sockets.some(existsSync))
     throw new TeeFault(
-      `A guest agent's socket is there, but no answer that is understood comes of it (looked for at ${places}): start the agent anew, or set TEE=none.`,
+      `A guest agent's socket is there, but no answer that is understood comes of it (looked for at ${places}): start the agent anew, see that this user may open its socket, or set TEE=none.`,
     )
   if (mode === 'dstack')
     throw new TeeFault(
@@ -60,14 +60,15 @@ async function simulatedTee({ sockets, simulator, standIn, withinMs }: Search): 
     throw new TeeFault(
       `Dev mode is not for a TEE, and a guest agent is at one of ${sockets.join(', ')}: drop DEV_MODE, or the socket.`,
     )
-  if (simulator === undefined) return { mode: 'simulated', agent: marking(agent(await standIn(), withinMs)) }
-  const played = agent(simulator.startsWith('/') ? overSockets([simulator]) : overHttp(simulator), withinMs)
-  if ((await stateOf(played)) !== 'there')
+  const played = agent(simulator === undefined ? await standIn() : at(simulator), withinMs)
+  if (simulator !== undefined && (await stateOf(played)) !== 'there')
     throw new TeeFault(
       `No guest agent that is understood answers at ${simulator}: start the simulator, or drop DSTACK_SIMULATOR_ENDPOINT.`,
     )
   return { mode: 'simulated', agent: marking(played) }
 }
+
+const at = (place: string): Reach => (place.startsWith('/') ? overSockets([place]) : overHttp(place))
 
 async function stateOf({ info }: Agent): Promise<'there' | 'absent' | 'broken'> {
   try {
