@@ -24,9 +24,9 @@ export async function readNaming<Name extends string>(
 }
 
 const both = (one: Listener, other: Listener): Listener => ({
-  key: name => {
-    one.key(name)
-    other.key(name)
+  key: (name, at) => {
+    one.key(name, at)
+    other.key(name, at)
   },
   text: span => {
     one.text(span)
