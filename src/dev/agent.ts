@@ -2,6 +2,7 @@ import { createHash, hkdfSync } from 'node:crypto'
 import { digestOf, type LogEvent, RUNTIME_EVENT, replay } from '../tee/event-log.ts'
 import { BODY_FIELDS, simulated } from '../tee/quote.ts'
 import type { Reach } from '../tee/sockets.ts'
+import { tlsKeys } from './agent-tls.ts'
 
 /** What a method is asked with, and what it gives; what it throws is told with a 400. */
 type Methods = Readonly<Record<string, (asked: Readonly<Record<string, unknown>>) => unknown>>
@@ -13,7 +14,7 @@ const EMPTY = new Uint8Array()
  * A guest agent, played: dstack's methods in JSON, with keys from a seed and quotes that say that they are simulated.
  * Nothing is measured and nothing is signed.
  */
-export function standInAgent({ seed }: { seed: string }) {
+export function standInAgent({ seed, now = Date.now }: { seed: string; now?: () => number }) {
   const appCompose = composeOf(seed)
   const composeHash = sha256(appCompose)
   const events = bootEvents(composeHash)
@@ -42,6 +43,7 @@ export function standInAgent({ seed }: { seed: string }) {
       key: Buffer.from(hkdfSync('sha256', seed, '', `stand-in ${path}`, 32)).toString('hex'),
       signature_chain: ['', ''],
     }),
+    GetTlsKey: tlsKeys(now),
     Version: () => ({ version: AGENT_VERSION, rev: '' }),
   }
   const reach: Reach = async (method, body) => answer(methods, method, body)
