@@ -4,12 +4,14 @@ import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { ConfigFaults, readConfig } from './config.ts'
+import { ListenFault } from './listening.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
-import { ListenFault, serve } from './serve.ts'
+import { serve } from './serve.ts'
 import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
+import { TlsFault } from './tls/pair.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
@@ -29,8 +31,9 @@ async function main(): Promise<number> {
       write(`${VERSION}\n`)
       return 0
     case 'healthcheck': {
-      const { HOST, PORT } = readConfig({ ...sources, only: ['HOST', 'PORT'] }).config
-      return healthcheck({ host: HOST, port: PORT }, say)
+      const { config } = readConfig({ ...sources, only: ['HOST', 'PORT', 'TLS', 'TLS_CERT_FILE'] })
+      const withTls = config.TLS === 'dstack' || config.TLS_CERT_FILE !== undefined
+      return healthcheck({ host: config.HOST, port: config.PORT, withTls }, say)
     }
     case 'rekey': {
       await rekey(configured(REKEY_SETTINGS), say)
@@ -53,7 +56,7 @@ function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
 /** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */
 function explain(error: unknown): number {
   const known = error instanceof StoreFault || error instanceof LoginFault || error instanceof ListenFault
-  const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault
+  const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault || error instanceof TlsFault
   // Of anything else the message stays unsaid: it may quote what nobody should read.
   say(known || misconfigured ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1

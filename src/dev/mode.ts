@@ -1,4 +1,6 @@
 import type { Config } from '../settings.ts'
+import type { Reach } from '../tee/sockets.ts'
+import { standInAgent } from './agent.ts'
 import { banner } from './banner.ts'
 import { devIssuer } from './issuer.ts'
 import { standIns } from './stand-ins.ts'
@@ -6,6 +8,8 @@ import { standIns } from './stand-ins.ts'
 /** What dev mode puts in the place of all that an operator would have to sign up for. */
 export interface DevMode {
   readonly settings: Partial<Config>
+  /** The guest agent. */
+  readonly reach: Reach
   /** What a person at the terminal should know, with lines to paste. */
   banner(url: string): Promise<string>
   stop(): Promise<void>
@@ -21,6 +25,7 @@ export async function devMode(given: Config): Promise<DevMode> {
   const played = given.TINFOIL_API_KEY || given.OPENAI_BASE_URL ? undefined : await standIns()
   const backends = { ...given, ...played?.settings }
   return {
+    reach: standInAgent({ seed: NAME }).reach,
     settings: { JWKS_URL: given.JWKS_URL ?? issuer?.jwksUrl, ISSUER, AUDIENCES, ...played?.settings },
     banner: async url => {
       const token = await issuer?.token({ issuer: ISSUER, audience: AUDIENCES[0] ?? NAME })
