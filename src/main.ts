@@ -55,8 +55,10 @@ function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
 
 /** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */
 function explain(error: unknown): number {
-  const known = error instanceof StoreFault || error instanceof LoginFault || error instanceof ListenFault
-  const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault || error instanceof TlsFault
+  const isAway = error instanceof TlsFault && error.code === 'agent'
+  const known = error instanceof StoreFault || error instanceof LoginFault || error instanceof ListenFault || isAway
+  const isWrong = error instanceof ConfigFaults || error instanceof KeyFault || error instanceof TlsFault
+  const misconfigured = isWrong && !isAway
   // Of anything else the message stays unsaid: it may quote what nobody should read.
   say(known || misconfigured ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1

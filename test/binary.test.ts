@@ -120,6 +120,13 @@ describe('the executable with TLS', () => {
     expect(second?.output()).toContain(`port ${port} is in use: stop what uses it, or set PORT`)
   })
 
+  test('says in one line that there is no guest agent to give a key, and exits with 1', async () => {
+    const env = { TINFOIL_API_KEY: 'tk', JWKS_URL: 'https://id.example/keys', ISSUER: 'https://id.example' }
+    const running = start(sealgate, { cwd: empty('no-agent'), args: ['--tls', 'dstack', '--port', '0'], env })
+    expect(await running.exited).toBe(1)
+    expect(running.output()).toContain('sealgate: TLS: dstack needs the guest agent of a TEE, and none is here')
+  })
+
   test('says in one line what is wrong with a certificate, and exits with 2', async () => {
     const cwd = empty('bad-tls')
     const [{ chain }, { key }] = [madePair(), madePair()]
