@@ -40,8 +40,8 @@ interface Draining {
 export interface Listening {
   readonly port: number
   /**
-   * Serves with another pair from now on, or throws a ListenFault; resolves once nothing is accepted with the one before. No connection is cut:
-   * each goes on with the key that it began with, and is closed after its answer.
+   * Serves with another pair from now on, or throws a ListenFault; resolves once nothing is accepted with the one
+   * before. No connection is cut: each goes on with the key that it began with, and is closed after its answer.
    */
   replace(pair: Pair): Promise<void>
   /** Resolves after a signal, when open streams have ended, the time is up, or a second signal cuts them short. */
