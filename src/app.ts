@@ -109,7 +109,7 @@ export function gateway(parts: Parts) {
     try {
       pages.mark(request, exchange)
       exchange.target = readTarget(request)
-      return pages.preflight(request, exchange) ?? (await app.fetch(request))
+      return pages.preflight(request, exchange) ?? (await app.fetch(routable(request)))
     } catch (error) {
       return answer(error, exchange)
     }
@@ -121,6 +121,14 @@ export function gateway(parts: Parts) {
     await acts.sweep(now())
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
+}
+
+/** Elysia looks for the path from the seventh letter on, where `https://` has its last slash. */
+function routable(request: Request): Request {
+  const { url } = request
+  // Not another request: this one is known, by itself, to the gate and to the server.
+  if (url.startsWith('https:')) Object.defineProperty(request, 'url', { value: `http${url.slice(5)}` })
+  return request
 }
 
 type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]

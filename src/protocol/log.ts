@@ -29,6 +29,8 @@ export type Event =
   | 'report_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
+  | 'tls_renewed'
+  | 'tls_kept'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -66,6 +68,9 @@ const OAUTH_ERRORS = [
 ] as const
 export type OAuthError = (typeof OAUTH_ERRORS)[number]
 
+/** What is wrong with a certificate and its key. */
+export type TlsFaultCode = 'unreadable' | 'malformed' | 'mismatch' | 'too_early' | 'expired' | 'agent'
+
 /** All that may stand on a line: ids, counts, times and codes. Words that came from outside have no type here. */
 export interface Fields {
   request?: RequestId
@@ -88,6 +93,9 @@ export interface Fields {
   rows?: number
   streams?: number
   port?: number
+  tls?: TlsFaultCode
+  /** Whole days that a certificate is good for. */
+  days?: number
 }
 
 /** Writes one line. */
