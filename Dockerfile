@@ -5,6 +5,8 @@ COPY package.json bun.lock bunfig.toml ./
 RUN bun install --frozen-lockfile
 COPY tsconfig.json ./
 COPY src ./src
+# Reports state it: --build-arg SEALGATE_COMMIT=$(git rev-parse HEAD)
+ARG SEALGATE_COMMIT=unknown
 RUN bun run build && mkdir /data
 
 # The executable needs a C library and nothing else.

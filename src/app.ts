@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { adminModels } from './features/admin/models.ts'
+import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
 import { auth } from './features/auth/routes.ts'
@@ -56,7 +57,7 @@ const NO_SIGN_IN: SignInOptions = {
 
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
-  const { version, now, store, keys, keySet, expected, sealed, open, ledger } = parts
+  const { version, now, store, keys, keySet, expected, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
@@ -80,16 +81,17 @@ export function gateway(parts: Parts) {
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
-    .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
+    .use(health({ version, backends: out.backends, needs }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
+    .use(attestation({ ...gates, ...parts, ...out, exchangeOf }))
     .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
-  if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned }))
+  if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
   if (parts.mockLogin) rooms.use(mockLogin({ ...ours, signIn: signIn(ours), exchangeOf }))
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
@@ -107,7 +109,7 @@ export function gateway(parts: Parts) {
     try {
       pages.mark(request, exchange)
       exchange.target = readTarget(request)
-      return pages.preflight(request, exchange) ?? (await app.fetch(request))
+      return pages.preflight(request, exchange) ?? (await app.fetch(routable(request)))
     } catch (error) {
       return answer(error, exchange)
     }
@@ -121,11 +123,23 @@ export function gateway(parts: Parts) {
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
 
+/** Elysia looks for the path from the seventh letter on, where `https://` has its last slash. */
+function routable(request: Request): Request {
+  const { url } = request
+  // Not another request: this one is known, by itself, to the gate and to the server.
+  if (url.startsWith('https:')) Object.defineProperty(request, 'url', { value: `http${url.slice(5)}` })
+  return request
+}
+
 type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
-type Cloud = Room<typeof conversations> & Room<typeof durable> & Room<typeof responses> & Room<typeof files>
+type Cloud = Room<typeof conversations> &
+  Room<typeof durable> &
+  Room<typeof responses> &
+  Room<typeof files> &
+  Room<typeof passthrough>
 
 /** What only a backend answers that keeps things. */
-const atTheCloud = (deps: Cloud & Pick<Parts, 'ledger' | 'passages'>) =>
+const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>
   new Elysia({ name: 'cloud' })
     .use(signature({ ...deps, forward: deps.open }))
     .use(conversations(deps))

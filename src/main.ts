@@ -5,13 +5,18 @@ import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { verify } from './cli/verify.ts'
 import { ConfigFaults, readConfig } from './config.ts'
+import { refuseDumps } from './dumps.ts'
+import { ListenFault } from './listening.ts'
+import { keeper, teeOf } from './opening.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
-import { ListenFault, serve } from './serve.ts'
+import { serve } from './serve.ts'
 import type { Config, Key } from './settings.ts'
 import { KeyFault } from './store/keys.ts'
 import { StoreFault } from './store/store.ts'
 import { TeeFault } from './tee/find.ts'
+import { SOCKETS } from './tee/sockets.ts'
+import { TlsFault } from './tls/pair.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 
@@ -31,20 +36,30 @@ async function main(): Promise<number> {
       write(`${VERSION}\n`)
       return 0
     case 'healthcheck': {
-      const { HOST, PORT } = readConfig({ ...sources, only: ['HOST', 'PORT'] }).config
-      return healthcheck({ host: HOST, port: PORT }, say)
+      const { config } = readConfig({ ...sources, only: ['HOST', 'PORT', 'TLS', 'TLS_CERT_FILE'] })
+      const withTls = config.TLS === 'dstack' || config.TLS_CERT_FILE !== undefined
+      return healthcheck({ host: config.HOST, port: config.PORT, withTls }, say)
     }
     case 'rekey': {
-      await rekey(configured(REKEY_SETTINGS), say)
+      keepKeys()
+      const config = configured(REKEY_SETTINGS)
+      const tee = await teeOf(config, { sockets: SOCKETS, log: () => undefined })
+      await rekey(config, keeper(config, tee), say)
       return 0
     }
     case 'verify':
       return verify(readCommand(argv), { ...sources, write, say })
     case 'serve': {
+      keepKeys()
       await serve(configured(), { write, onSignal })
       return 0
     }
   }
+}
+
+/** Before any key is read. */
+function keepKeys(): void {
+  if (!refuseDumps()) say('warning: here, other programs of this user can read the memory of this one, and its keys')
 }
 
 /** The configuration, or the settings of it that are named; its warnings are said. */
@@ -56,8 +71,9 @@ function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
 
 /** What a person can mend gets one clear line; 2 where the configuration or a key is wrong, else 1. */
 function explain(error: unknown): number {
-  const known = [TeeFault, StoreFault, LoginFault, ListenFault].some(fault => error instanceof fault)
-  const misconfigured = error instanceof ConfigFaults || error instanceof KeyFault
+  const isAway = error instanceof TlsFault && error.code === 'agent'
+  const known = isAway || [TeeFault, StoreFault, LoginFault, ListenFault].some(fault => error instanceof fault)
+  const misconfigured = !isAway && [ConfigFaults, KeyFault, TlsFault].some(fault => error instanceof fault)
   // Of anything else the message stays unsaid: it may quote what nobody should read.
   say(error instanceof Error && (known || misconfigured) ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1

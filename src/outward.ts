@@ -5,6 +5,7 @@ import type { Exchange } from './protocol/exchange.ts'
 import { edited } from './protocol/json.ts'
 import { RULED } from './protocol/model-rules.ts'
 import { readNaming } from './protocol/references.ts'
+import { shutModels } from './protocol/shut-models.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import { send as callOut } from './upstream/call.ts'
@@ -27,6 +28,7 @@ import { orphans } from './upstream/orphans.ts'
 import { reconcile } from './upstream/reconcile.ts'
 import { remover } from './upstream/removal.ts'
 import { replays } from './upstream/replays.ts'
+import { reports } from './upstream/reports.ts'
 import { type RulesNow, ruled } from './upstream/ruled.ts'
 import { attestationSource, hpkeKeysSource } from './upstream/sources.ts'
 import { ways } from './upstream/ways.ts'
@@ -46,8 +48,9 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
     handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
   }
   const judge = async (bytes: Uint8Array, exchange: Exchange) => {
-    const { references, object } = await readNaming(bytes, RULED)
-    const edits = await ruled(rules, { bytes, object }, exchange)
+    const inForce = await rules()
+    const { references, object } = await readNaming(bytes, RULED, shutModels(inForce, bytes))
+    const edits = ruled(inForce, { bytes, object }, exchange)
     await owned.use(exchange.principal?.owner ?? '', references)
     return edited(bytes, edits)
   }
@@ -58,6 +61,10 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
   return {
     forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
     modelIds: modelIds(told),
+    /** Who is asked, by name. */
+    backends: told.backends.map(({ name }) => name),
+    lastKeys: toEnclave?.lastKeys,
+    reports: reports({ ...told, cloud: open, bundle: toEnclave?.bundle }),
     enclave: toEnclave,
     keeping,
   }
@@ -96,5 +103,15 @@ function enclaveWay({ now, keys, call, atcUrl, enclaveHosts }: Parts, shared: Sh
       bundles.drop()
     },
   })
-  return { forward, hpkeKeys: hpkeKeys.get, bundle: bundles.get }
+  let relayed: Uint8Array | undefined
+  return {
+    forward,
+    bundle: bundles.get,
+    hpkeKeys: async () => {
+      relayed = await hpkeKeys.get()
+      return relayed
+    },
+    /** The configuration that was relayed last, whoever asked. */
+    lastKeys: () => relayed,
+  }
 }

@@ -11,7 +11,7 @@ import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { SigningKeys } from './tee/signing.ts'
-import type { Tee } from './tee/tee.ts'
+import type { KeySource, Tee } from './tee/tee.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
 import type { Transport } from './upstream/transport.ts'
@@ -19,6 +19,8 @@ import type { Transport } from './upstream/transport.ts'
 /** Everything a gateway is made of. */
 export interface Parts {
   version: string
+  /** The commit that it was built from, or `unknown`. */
+  commit: string
   log: Log
   /** Milliseconds since the epoch. */
   now: () => number
@@ -28,6 +30,10 @@ export interface Parts {
   tee: Tee | undefined
   /** The keys that stand in what a TEE quotes. */
   signing: SigningKeys
+  /** Where the root of the keys comes from. */
+  keySource: KeySource
+  /** The settings that reports state; no secret. */
+  attested: Readonly<Record<string, unknown>>
   /** The issuer's signing keys; absent where no JWT is taken. */
   keySet: KeySet | undefined
   /** What a token must be meant for. */

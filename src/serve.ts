@@ -1,4 +1,5 @@
 import { gateway } from './app.ts'
+import { attestedOf } from './config/attested.ts'
 import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { providers } from './features/auth/providers.ts'
@@ -7,26 +8,28 @@ import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
+import { type Listening, listening } from './listening.ts'
+import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
-import { bytesOf, Secret } from './protocol/secret.ts'
+import { passagesIn } from './protocol/passages.ts'
+import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { findTee } from './tee/find.ts'
-import { signingKeys } from './tee/signing.ts'
 import { SOCKETS } from './tee/sockets.ts'
+import { certificates } from './tls/certificates.ts'
+import { renewing } from './tls/renewing.ts'
+import type { Source, Taken } from './tls/source.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
-import { VERSION } from './version.ts'
+import { COMMIT, VERSION } from './version.ts'
 
-// The server closes a connection that is idle for so long; a forwarded request lifts it.
-const IDLE_SECONDS = 30
-// And so after an answer: only this ends headers that trickle in after it. Bun itself ends those of a first request.
+// A connection is closed that is idle for so long after an answer: only this ends headers that trickle in after it.
+// Bun itself ends those of a first request.
 const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Two reads by an index, where there is nothing to do.
@@ -35,14 +38,11 @@ const RECONCILE_MS = 5000
 const FEW_STREAMS = 1000
 // What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
 const FLUSH_MS = 500
+// Two calls to the system, where TLS ends here with a certificate in a file.
+const CERTIFICATES_MS = 5000
 const CONNECT_MS = 10_000
 const BODY_MS = 60_000
 const RENEW_MS = 10_000
-// Bun's own limit answers in its own words: ours is the one that counts. What nobody reads, Bun drops as it comes
-// (measured: 2 GB to a 401, in chunks or by length, moved memory by less than 10 MB).
-const MAX_UNREAD_BYTES = Number.MAX_SAFE_INTEGER
-
-type Server = Bun.Server<undefined>
 
 /** What a running gateway is told by the outside. */
 export interface World {
@@ -53,26 +53,20 @@ export interface World {
   sockets?: readonly string[]
 }
 
-/** An address that cannot be listened on; the message says which and the way out. */
-export class ListenFault extends Error {
-  override readonly name = 'ListenFault'
-}
-
 /**
  * Runs a gateway until a signal has ended it and its streams are drained.
- * @throws TeeFault, StoreFault, KeyFault, LoginFault or ListenFault when it cannot start.
+ * @throws TeeFault, StoreFault, KeyFault, LoginFault, TlsFault or ListenFault when it cannot start.
  */
 export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
-  const tee = await findTee({ mode: given.TEE, sockets, simulator: given.DSTACK_SIMULATOR_ENDPOINT, standIn, log })
-  const { store, keys } = await openStore({
-    url: given.DATABASE_URL,
-    dataKey: bytesOf(given.DATA_KEY),
-    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
-  })
+  const tee = await teeOf(given, { sockets, log })
+  const rooted = await opened(given, tee)
+  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
+  const source = certificates(config, tee, Date.now)
+  const pair = await source?.load()
   const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
@@ -84,12 +78,12 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
     version: VERSION,
+    commit: COMMIT,
     log,
     now: Date.now,
-    store,
-    keys,
     tee,
-    signing: signingKeys(keys),
+    attested: attestedOf(config),
+    ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -101,14 +95,16 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     stallMs: BODY_MS,
     idleSeconds: KEEP_ALIVE_SECONDS,
   })
-  const server = listen(config, fetch)
-  log('info', 'listening', { port: server.port ?? config.PORT })
+  const { HOST: host, PORT: port, TLS_MIN_VERSION: minVersion } = config
+  const listener = listening({ host, port, minVersion, fetch }, pair)
+  log('info', 'listening', { port: listener.port })
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
-  if (dev) write(await dev.banner(`http://${displayed(config.HOST)}:${server.port}`))
+  if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
   const beats = [...sweeping({ sweep, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
+  if (source && pair) beats.push(renewals(source, pair, listener, log))
 
-  await drained(server, { seconds: config.DRAIN_SECONDS, onSignal, log })
+  await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
   for (const beat of beats) clearInterval(beat)
   issuerKeys?.stop()
   await booked.close()
@@ -117,9 +113,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await store.close()
   log('info', 'stopped')
 }
-
-/** An agent of this process alone: what it derives is gone with it. */
-const standIn = async () => (await import('./dev/agent.ts')).standInAgent({ seed: crypto.randomUUID() }).reach
 
 /** The parts that the configuration alone decides. */
 function chosen(config: Config) {
@@ -134,7 +127,7 @@ function chosen(config: Config) {
       domains: config.AUTH_ADMIN_DOMAINS ?? [],
       scope: config.ADMIN_SCOPE,
     },
-    passages: config.PASSTHROUGH ?? [],
+    passages: passagesIn(config.PASSTHROUGH ?? []),
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,
@@ -159,6 +152,10 @@ function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep'
   return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
 }
 
+function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {
+  return setInterval(renewing({ source, first, replace, now: Date.now, log }), CERTIFICATES_MS)
+}
+
 interface Kept {
   store: Store
   keys: Keys
@@ -181,44 +178,6 @@ async function credentials(baseUrl: string, config: Config, { store, keys, log }
   const given = vpc({ at, send, store, fields: fields(keys.fields), now: Date.now, log })
   await given.begin()
   return given
-}
-
-function listen({ HOST, PORT }: Config, fetch: (request: Request, server: Server) => Promise<Response>): Server {
-  try {
-    return Bun.serve({
-      hostname: HOST,
-      port: PORT,
-      // Unless told not to, Bun lets a second process share the port in silence.
-      reusePort: false,
-      development: false,
-      idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: MAX_UNREAD_BYTES,
-      fetch,
-    })
-  } catch (cause) {
-    const taken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
-    const why = taken ? `port ${PORT} is in use: stop what uses it, or set PORT` : `check HOST and PORT`
-    throw new ListenFault(`Cannot listen on ${HOST}:${PORT}: ${why}.`, { cause })
-  }
-}
-
-interface Draining {
-  seconds: number
-  onSignal: World['onSignal']
-  log: Log
-}
-
-/** Resolves after a signal, when open streams have ended, the time is up, or a second signal cuts them short. */
-async function drained(server: Server, { seconds, onSignal, log }: Draining): Promise<void> {
-  const first = Promise.withResolvers<void>()
-  const second = Promise.withResolvers<void>()
-  let signals = 0
-  onSignal(() => (++signals === 1 ? first : second).resolve())
-  await first.promise
-  log('info', 'draining', { streams: server.pendingRequests })
-  await Promise.race([server.stop(), Bun.sleep(seconds * 1000), second.promise])
-  if (server.pendingRequests > 0) log('warn', 'cut', { streams: server.pendingRequests })
-  await server.stop(true)
 }
 
 function displayed(host: string): string {

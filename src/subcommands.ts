@@ -16,7 +16,7 @@ interface Declared {
 /** The subcommands: what each does and takes; without one the gateway serves. */
 export const subcommands = {
   healthcheck: { what: 'exit 0 if the gateway at HOST and PORT says it is well, else 1' },
-  rekey: { what: 'put DATA_KEY in place of DATA_KEY_PREVIOUS, and seal all anew' },
+  rekey: { what: 'put DATA_KEY, or the key of the TEE, in place of DATA_KEY_PREVIOUS' },
   verify: {
     what: 'prove which gateway answers at URL: exit 0 if so, 1 if not, 2 if unknown',
     operands: ['URL'],

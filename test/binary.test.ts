@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { compile, type Running, start, startDev } from './kit/binary.ts'
 import { freshDirectory } from './kit/directory.ts'
+import { madePair } from './kit/tls.ts'
 
 let home: string
 let sealgate: string
@@ -96,6 +97,47 @@ describe('the executable, started in an empty directory', () => {
     const checking = start(sealgate, { cwd, args: ['healthcheck', '--port', port] })
     expect(await checking.exited).toBe(1)
     expect(checking.output()).toContain('did not answer')
+  })
+})
+
+describe('the executable with TLS', () => {
+  test('serves it by the key of the guest agent, is well, and shares its port with nobody', async () => {
+    const cwd = empty('tls')
+    const gateway = await dev({ cwd, args: ['--tls', 'dstack'] })
+    const port = new URL(gateway.url).port
+    const [, said] = await gateway.says(/curl -sk -w '\\n' (https:\S+)\/v1\/models/)
+    expect(said).toBe(`https://127.0.0.1:${port}`)
+    const { authorization } = gateway
+    const models = await fetch(`${said}/v1/models`, { headers: { authorization }, tls: { rejectUnauthorized: false } })
+    expect(await models.text()).toContain('stand-in-small')
+    const args = ['--tls', 'dstack', '--port', port]
+    const [check, plain, second] = [
+      ['healthcheck', ...args],
+      ['healthcheck', '--port', port],
+      ['--dev-mode', ...args],
+    ].map(args => start(sealgate, { cwd, args }))
+    expect([await check?.exited, await plain?.exited, await second?.exited]).toEqual([0, 1, 1])
+    expect(second?.output()).toContain(`port ${port} is in use: stop what uses it, or set PORT`)
+  })
+
+  test('says in one line that there is no guest agent to give a key, and exits with 1', async () => {
+    const env = { TINFOIL_API_KEY: 'tk', JWKS_URL: 'https://id.example/keys', ISSUER: 'https://id.example' }
+    const running = start(sealgate, { cwd: empty('no-agent'), args: ['--tls', 'dstack', '--port', '0'], env })
+    expect(await running.exited).toBe(1)
+    expect(running.output()).toContain('sealgate: TLS: dstack needs the guest agent of a TEE, and none is here')
+  })
+
+  test('says in one line what is wrong with a certificate, and exits with 2', async () => {
+    const cwd = empty('bad-tls')
+    const [{ chain }, { key }] = [madePair(), madePair()]
+    writeFileSync(join(cwd, 'c.pem'), chain)
+    writeFileSync(join(cwd, 'k.pem'), key)
+    const args = ['--dev-mode', '--port', '0', '--tls-cert-file', 'c.pem', '--tls-key-file', 'k.pem']
+    const running = start(sealgate, { cwd, args })
+    expect(await running.exited).toBe(2)
+    expect(running.output()).toMatch(
+      /^sealgate: TLS_KEY_FILE is not the key of the first certificate in TLS_CERT_FILE: .*\n$/,
+    )
   })
 })
 

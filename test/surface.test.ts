@@ -16,6 +16,7 @@ const PUBLIC = [
   'GET /docs/swagger-ui.css',
   'GET /health',
   'GET /readyz',
+  'GET /v1/attestation/report',
   // Signing in: the way to a provider and back, and what a frontend exchanges its code at.
   'GET /v1/auth/callback',
   'GET /v1/auth/google',

@@ -9,9 +9,19 @@ import { openDatabase, sqlitePathOf } from '../store/open.ts'
 import { isInForce, rekey as replace } from '../store/rekey.ts'
 import type { Progress } from '../store/resealing.ts'
 import { type Store, StoreFault } from '../store/store.ts'
+import type { Agent } from '../tee/agent.ts'
+import { rootKey } from '../tee/keys.ts'
 
 /** The settings that it reads. */
-export const REKEY_SETTINGS = ['DATABASE_URL', 'DATA_KEY', 'DATA_KEY_PREVIOUS', 'IDENTITY_HASH_KEY'] as const
+export const REKEY_SETTINGS = [
+  'DATABASE_URL',
+  'DATA_KEY',
+  'DATA_KEY_PREVIOUS',
+  'IDENTITY_HASH_KEY',
+  'DEV_MODE',
+  'TEE',
+  'DSTACK_SIMULATOR_ENDPOINT',
+] as const
 
 type Given = Pick<Config, (typeof REKEY_SETTINGS)[number]>
 
@@ -20,35 +30,54 @@ const EVERY_MS = 1000
 const POSTGRES = { connections: 1, statementMs: 600_000 }
 
 /**
- * Seals a database anew under `DATA_KEY`, in place of `DATA_KEY_PREVIOUS` or the key file beside it; says how far it is
- * and, in the end, what to do.
- * @throws KeyFault or StoreFault; run again it goes on where it was.
+ * Seals a database anew under `DATA_KEY`, else the key of this agent, in place of `DATA_KEY_PREVIOUS`, else the agent's,
+ * else the one in the file beside the database; says how far it is and, in the end, what to do.
+ * @throws KeyFault, StoreFault or TeeFault; run again it goes on where it was.
  */
-export async function rekey(given: Given, say: Say): Promise<void> {
+export async function rekey(given: Given, agent: Agent | undefined, say: Say): Promise<void> {
   const path = sqlitePathOf(given.DATABASE_URL)
-  const [root, previous] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
-  if (!root) throw new KeyFault('DATA_KEY is required, the key to come: `openssl rand -hex 32` makes one.')
-  if (previous && Buffer.compare(root, previous) === 0)
-    throw new KeyFault('DATA_KEY and DATA_KEY_PREVIOUS are the same: give a new key as DATA_KEY.')
+  const roots = await chosen(given, agent, path)
   if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
   const store = await openDatabase(given.DATABASE_URL, POSTGRES)
-  const roots = { root, previous: () => previous ?? keyBeside(path), identityKey: bytesOf(given.IDENTITY_HASH_KEY) }
   // Closed, all of it is on the disk before the old key is put aside.
   const end = await resealed(store, roots, say).finally(() => store.close())
-  say(`rekey: ${end} ${NEXT}${previous ? '' : setAside(path, root)}`)
+  say(`rekey: ${end} ${roots.next}${roots.isBeside ? setAside(path, roots.root) : ''}`)
 }
 
 interface Roots {
   root: Uint8Array
+  /** What the key to come is called. */
+  name: string
   previous: () => Uint8Array
+  /** Whether the key in force is the one in the file beside the database. */
+  isBeside: boolean
   identityKey: Uint8Array | undefined
+  /** What to do in the end. */
+  next: string
+}
+
+async function chosen(given: Given, agent: Agent | undefined, path: string | undefined): Promise<Roots> {
+  const [dataKey, keyBefore] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
+  const agentKey = agent && !(dataKey && keyBefore) ? await rootKey(agent) : undefined
+  const [root, previous] = [dataKey ?? agentKey, keyBefore ?? (dataKey && agentKey)]
+  if (!root) throw new KeyFault('DATA_KEY is required, the key to come: `openssl rand -hex 32` makes one.')
+  if (previous && Buffer.compare(root, previous) === 0)
+    throw new KeyFault('DATA_KEY_PREVIOUS and the key to come are the same: give a new one as DATA_KEY.')
+  return {
+    root,
+    name: dataKey ? 'DATA_KEY' : 'the key of this TEE',
+    previous: () => previous ?? keyBeside(path, agent !== undefined),
+    isBeside: !previous && !agent,
+    identityKey: bytesOf(given.IDENTITY_HASH_KEY),
+    next: !dataKey ? TO_AGENT : agentKey ? FROM_AGENT : TO_DATA_KEY,
+  }
 }
 
 /** What came of it, in words. */
-async function resealed(store: Store, { previous, ...keys }: Roots, say: Say): Promise<string> {
+async function resealed(store: Store, { previous, name, ...keys }: Roots, say: Say): Promise<string> {
   try {
     if (store.isNew) throw new StoreFault('The database is empty: there is nothing to rekey. Check DATABASE_URL.')
-    if (await isInForce(store, keys)) return 'nothing to do, DATA_KEY is in force.'
+    if (await isInForce(store, keys)) return `nothing to do, ${name} is in force.`
     const { isCompact } = await replace({ store, ...keys, previous: previous(), report: paced(say) })
     return isCompact ? 'done.' : `done. ${NOT_COMPACT}`
   } catch (error) {
@@ -68,10 +97,12 @@ function paced(say: Say): (progress: Progress) => void {
   }
 }
 
-function keyBeside(path: string | undefined): Uint8Array {
-  if (path === undefined) throw new KeyFault('The key in force is needed: give it as DATA_KEY_PREVIOUS.')
+function keyBeside(path: string | undefined, isTee: boolean): Uint8Array {
+  const needed = 'The key in force is needed: give it as DATA_KEY_PREVIOUS'
+  if (path === undefined) throw new KeyFault(`${needed}.`)
+  if (isTee) throw new KeyFault(`${needed}, also if it is ${path}.key, for no key file is looked for in a TEE.`)
   const key = readKeyFile(`${path}.key`)
-  if (!key) throw new KeyFault(`The key in force is needed: give it as DATA_KEY_PREVIOUS, for there is no ${path}.key.`)
+  if (!key) throw new KeyFault(`${needed}, for there is no ${path}.key.`)
   return key
 }
 
@@ -83,7 +114,12 @@ function setAside(path: string | undefined, root: Uint8Array): string {
   return ` The old key file is ${setKeyFileAside(`${path}.key`, tagOf(fields))} now.`
 }
 
-const NEXT = 'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
+const TO_DATA_KEY =
+  'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
+const TO_AGENT =
+  'Start sealgate in this TEE without DATA_KEY; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
+const FROM_AGENT =
+  'Start sealgate with DATA_KEY, in a TEE or outside; older copies of the database open in this application alone.'
 const NOT_COMPACT =
   'What was overwritten may still stand in its file, for it could not be written anew: run VACUUM, in PostgreSQL VACUUM FULL.'
 

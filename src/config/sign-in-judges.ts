@@ -98,7 +98,9 @@ function judgeRisks({ SESSION_IN_REDIRECT, OIDC_TRUST_EMAIL }: Partial<Config>, 
 }
 
 function judgeProxy(config: Partial<Config>, { warnings }: Reading): void {
-  if (config.TRUSTED_PROXIES || !signInOptions(config)?.publicUrl.startsWith('https:')) return
+  // Else nobody needs to be in front.
+  const isInTheClear = config.TLS === 'off' && config.TLS_CERT_FILE === undefined
+  if (config.TRUSTED_PROXIES || !isInTheClear || !signInOptions(config)?.publicUrl.startsWith('https:')) return
   warnings.push(
     'PUBLIC_URL is https, so a proxy is in front, and without TRUSTED_PROXIES all who sign in share its limit: one can shut out the rest',
   )

@@ -18,6 +18,8 @@ export function judgeTee(config: Partial<Config>, reading: Reading): void {
   if (!dev && TEE === 'simulated') faults.push('TEE: simulated is for dev mode only: nothing would be proved')
   if (!dev && isGiven('DSTACK_SIMULATOR_ENDPOINT', reading))
     warnings.push('DSTACK_SIMULATOR_ENDPOINT is heeded in dev mode only: drop it')
+  // A subcommand that needs the guest agent does not listen.
+  if (!reading.keys.has('TLS')) return
   judgeTls(config, reading)
   if (TLS === 'dstack' && TEE === 'none') faults.push('TLS: dstack needs the guest agent of a TEE: TEE is none')
 }

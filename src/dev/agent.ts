@@ -1,4 +1,5 @@
 import type { Reach } from '../tee/sockets.ts'
+import { tlsKeys } from './agent-tls.ts'
 import { custody } from './custody.ts'
 import { machine } from './machine.ts'
 
@@ -12,7 +13,7 @@ const REPORT_DATA_BYTES = 64
  * A guest agent, played: dstack's methods in JSON, with keys from a seed and quotes that say that they are simulated.
  * Nothing is measured, and no quote is signed.
  */
-export function standInAgent({ seed }: { seed: string }) {
+export function standInAgent({ seed, now = Date.now }: { seed: string; now?: () => number }) {
   const { appCompose, appId, booted } = machine(seed)
   const { root, key } = custody(seed, appId)
   const { info, quoted } = booted(JSON.stringify({ name: 'stand-in', id: root }))
@@ -23,6 +24,7 @@ export function standInAgent({ seed }: { seed: string }) {
       if (!['', 'secp256k1', 'k256'].includes(String(algorithm))) throw new Error('Unsupported algorithm')
       return key(String(path), String(purpose))
     },
+    GetTlsKey: tlsKeys(now),
     Version: () => ({ version: AGENT_VERSION, rev: '' }),
   }
   const reach: Reach = async (method, body) => answer(methods, method, body)

@@ -41,20 +41,23 @@ const NO_TOKEN = 'Tokens come from JWKS_URL; without it, one for a day is printe
 const BEARER = '-H "Authorization: Bearer $TOKEN"'
 const JSON_TYPE = "-H 'Content-Type: application/json'"
 
+/** With TLS, by a certificate that nobody else has signed. */
+const curl = (url: string) => (url.startsWith('https:') ? 'curl -sk' : 'curl -s')
+
 function tryIt(url: string, token: string, model: string): string {
   const chat = (stream: boolean) => {
     const body = { model, stream, messages: [{ role: 'user', content: 'Hello' }] }
-    return `curl -sN -w '\\n' ${url}/v1/chat/completions ${BEARER} ${JSON_TYPE} -d '${JSON.stringify(body)}'`
+    return `${curl(url)}N -w '\\n' ${url}/v1/chat/completions ${BEARER} ${JSON_TYPE} -d '${JSON.stringify(body)}'`
   }
   return [
     'Paste this for a session of a user, who has settings and API keys:',
     '',
-    `curl -s -w '\\n' ${url}/v1/auth/mock-login -d '{"email":"ada@example.com"}'`,
+    `${curl(url)} -w '\\n' ${url}/v1/auth/mock-login -d '{"email":"ada@example.com"}'`,
     '',
     'Paste these: a token for a day; then models, chat, and chat as a stream.',
     '',
     `export TOKEN=${token}`,
-    `curl -s -w '\\n' ${url}/v1/models ${BEARER}`,
+    `${curl(url)} -w '\\n' ${url}/v1/models ${BEARER}`,
     chat(false),
     chat(true),
     '',
@@ -67,8 +70,8 @@ function keepIt(url: string): string {
     '',
     'Paste these, with that token: a conversation is begun, and yours are listed.',
     '',
-    `curl -s -w '\\n' ${at} ${JSON_TYPE} -d '{"metadata":{"title":"Hello"}}'`,
-    `curl -s -w '\\n' ${at}`,
+    `${curl(url)} -w '\\n' ${at} ${JSON_TYPE} -d '{"metadata":{"title":"Hello"}}'`,
+    `${curl(url)} -w '\\n' ${at}`,
     '',
   ].join('\n')
 }

@@ -3,14 +3,15 @@ import { type access, callerOf } from '../gate/access.ts'
 import { type Belongings, noSuchThing } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { namesModel, namesThing } from '../protocol/flat-names.ts'
 import { isPlainId } from '../protocol/ids.ts'
 import { invalidBody } from '../protocol/members.ts'
+import { type ModelRules, requireModel } from '../protocol/model-rules.ts'
 import { paramOf } from '../protocol/params.ts'
 import { type Passage, parametersOf } from '../protocol/passages.ts'
 import { passageDetail } from '../protocol/passages-docs.ts'
-import { Problem } from '../protocol/problem.ts'
-import { meaningOf } from '../protocol/reference-names.ts'
 import type { ForwardOpen, Taking } from '../upstream/forward-open.ts'
+import { namedIn, type RulesNow } from '../upstream/ruled.ts'
 import { requireOpen } from '../upstream/ways.ts'
 
 interface Deps {
@@ -18,17 +19,19 @@ interface Deps {
   limited: ReturnType<typeof limited>
   belongings: Belongings
   forward: ForwardOpen
+  rules: RulesNow
   passages: readonly Passage[]
 }
 
 /** Routes that an operator lets through to the backend that reads open bodies. */
-export const passthrough = ({ access, limited, belongings, forward, passages }: Deps) => {
+export const passthrough = ({ access, limited, belongings, forward, rules, passages }: Deps) => {
   const rooms = new Elysia({ name: 'passthrough' }).use(access).use(limited)
   for (const passage of passages) {
     const parameters = parametersOf(passage)
     const pass = async (request: Request, exchange: Exchange): Promise<Response> => {
       requireOpen(request)
-      requireNoIds(exchange.target.query)
+      const { query } = exchange.target
+      if (query) judgeQuery(query, await rules())
       const owned = parameters.map(({ name, kind }) => {
         const id = paramOf(exchange, name)
         if (!kind || !isPlainId(id)) throw noSuchThing()
@@ -47,21 +50,20 @@ export const passthrough = ({ access, limited, belongings, forward, passages }: 
   return rooms
 }
 
-/** Whose an id in a query is, nobody asks: so there may be none. @throws Problem `reference_not_supported` */
-function requireNoIds(query: string): void {
-  for (const [name] of new URLSearchParams(query))
-    if (meaningOf(name) !== 'text' && meaningOf(name) !== 'opaque')
-      throw new Problem(
-        'reference_not_supported',
-        'The query names a stored thing: here only the path and the body may.',
-      )
+/** @throws Problem `reference_not_supported`: whose an id in a query is, nobody asks; or `model_not_available` */
+function judgeQuery(query: string, rules: ModelRules): void {
+  // Some readers part it at `;` too.
+  for (const [name, text] of new URLSearchParams(query.replaceAll(';', '&'))) {
+    if (namesThing(name)) throw namedIn('The query')
+    if (namesModel(name)) requireModel(rules, text)
+  }
 }
 
 /** @throws Problem `invalid_body` for what is neither JSON nor a form */
 function takenOf({ method, body, headers }: Request): Taking['body'] {
   if (method === 'GET' || method === 'HEAD' || (method === 'DELETE' && body === null)) return 'none'
   const type = headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type === 'multipart/form-data') return 'form'
+  if (type === 'multipart/form-data') return 'nameless form'
   if (body === null || type === undefined || type === 'application/json') return 'json'
   throw invalidBody('here it is application/json or multipart/form-data.')
 }

@@ -53,7 +53,7 @@ export function rulesDetail(method: 'GET' | 'PATCH'): Detail {
     tags: ['administration'],
     summary: 'Rules about models, by their ids.',
     description:
-      'What is left out stays, `null` takes it back. Of a model that is not `public` no open body is sent on; a `system_prompt` of 65,536 bytes at most goes before what a client says in chats and responses. Sealed bodies cannot be read, and so not ruled about. In force at once here, and within five seconds everywhere.',
+      'What is left out stays, `null` takes it back. Of a model that is not `public` no open body is sent on; a `system_prompt` of 65,536 bytes at most, all together of 1,048,576, goes before what a client says in chats and responses. Sealed bodies cannot be read, and so not ruled about. In force at once here, and within five seconds everywhere.',
     parameters: [parameter('Force')],
     requestBody: {
       description: 'A map of models: all of it is done, or nothing.',

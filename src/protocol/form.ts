@@ -1,10 +1,12 @@
+import { isUtf8 } from 'node:buffer'
+import { namesModel } from './flat-names.ts'
 import { invalidBody } from './members.ts'
 import { MOST_ID } from './model-rules.ts'
 
 const TYPE = /^multipart\/form-data; ?boundary=("?)([\w'()+,./:=?-]{1,70})\1(?:; ?charset=utf-8)?$/i
 const HEADER = /^(content-disposition|content-type): ?([^\r\n]*)$/i
 const DISPOSITION =
-  /^form-data; ?name="([\w.[\]-]{1,100})"(?:; ?filename="[^"\\]*")?(?:; ?filename\*=[\w%'!#$&+.^`|~-]+)?$/i
+  /^form-data; ?name=(?:"([\w.[\]-]{1,100})"|([\w.-]{1,100}))(?:; ?filename=(?:"[^"\\]*"|[\w.-]+))?(?:; ?filename\*=[\w%'!#$&+.^`|~-]+)?$/i
 const MOST_HEAD_BYTES = 4096
 // Of UTF-8, and as many blanks as anybody would put around it.
 const MOST_VALUE_BYTES = MOST_ID * 4
@@ -20,23 +22,30 @@ export function boundaryOf(type: string | null): string {
 
 type State = 'start' | 'head' | 'model' | 'content' | 'over'
 
+/** Who hears of a form being read; what they throw ends it. */
+interface Heard {
+  /** Each field's name. */
+  named(name: string): void
+  /** What a field says that names a model. */
+  model(text: string): void
+}
+
 /**
- * A form (RFC 7578) being read on its way: tells what its fields `model` say before those bytes may go on, and holds back
- * no more than a field's head, or a boundary's length of a file. Whatever one reader could take for a boundary and another
- * could not is refused.
+ * A form (RFC 7578) being read on its way: tells its fields' names, and what those that name a model say, before those
+ * bytes may go on, and holds back no more than a field's head, or a boundary's length of a file. Whatever one reader could
+ * take for a boundary and another could not is refused.
  */
 export class FormReading {
   readonly #delimiter: Buffer
-  readonly #told: (model: string) => void
+  readonly #heard: Heard
   #held: Buffer = Buffer.alloc(0)
   /** How much of what is held is read. */
   #at = 0
   #state: State = 'start'
 
-  /** @param told hears of each model, and may throw. */
-  constructor(boundary: string, told: (model: string) => void) {
+  constructor(boundary: string, heard: Heard) {
     this.#delimiter = Buffer.from(`--${boundary}`)
-    this.#told = told
+    this.#heard = heard
   }
 
   /** The bytes at its beginning without which nothing may go on. */
@@ -86,7 +95,8 @@ export class FormReading {
       throw malformed('the head of a part is too long')
     if (end < 0) return false
     const { name, isPlain } = headIn(this.#held.toString('latin1', this.#at, end))
-    const isModel = name.split('[', 1)[0]?.toLowerCase() === 'model'
+    this.#heard.named(name)
+    const isModel = namesModel(name)
     if (isModel && !isPlain) throw malformed('"model" must be plain text')
     // What is to be looked at is not passed on before.
     if (!isModel) this.#at = end + HEAD_END.length
@@ -112,7 +122,7 @@ export class FormReading {
     if (this.#held.length < found + this.#delimiter.length + 2) return false
     if (found < from + 2 || !this.#held.subarray(found - 2, found).equals(LINE))
       throw malformed('its boundary stands inside a part')
-    if (isModel) this.#told(this.#held.toString('utf8', from, found - 2))
+    if (isModel) this.#heard.model(textOf(this.#held.subarray(from, found - 2)))
     return this.#delimited(found)
   }
 
@@ -135,9 +145,16 @@ function headIn(head: string): { name: string; isPlain: boolean } {
       throw malformed('a part has a Content-Disposition, and may have a Content-Type')
     headers.set(name.toLowerCase(), text)
   }
-  const name = DISPOSITION.exec(headers.get('content-disposition') ?? '')?.[1]
-  if (name === undefined) throw malformed('each part has a plain name, between quotes')
+  const [, quoted, name = quoted] = DISPOSITION.exec(headers.get('content-disposition') ?? '') ?? []
+  // It says how others are to be read (RFC 7578 section 4.6), and not all heed it.
+  if (name === undefined || /^_charset_$/i.test(name))
+    throw malformed('each part has a plain name, and none is "_charset_"')
   return { name, isPlain: /^text\/plain(; ?charset=utf-8)?$/i.test(headers.get('content-type') ?? 'text/plain') }
 }
 
-const malformed = (what: string) => invalidBody(`of a form that names a model ${what}.`)
+function textOf(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw malformed('"model" must be UTF-8')
+  return bytes.toString('utf8')
+}
+
+const malformed = (what: string) => invalidBody(`of a form, as it is read here, ${what}.`)

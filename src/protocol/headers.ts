@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { Problem } from './problem.ts'
 
 // Each of these is meant for the far end. Naming one in `Connection` does not make it a hop's own: RFC 9110 section
 // 7.6.1 forbids that, and obeying it would let whoever adds a header take the seal's key off a sealed body.
@@ -53,15 +54,22 @@ export const EXPOSED: readonly string[] = [...DOWN, ...OURS]
 /** Headers of every forwarded answer: nothing between us and the client may store, change or hold it back. */
 const UNTOUCHED = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' }
 
-/** The client's headers that go up. */
+/** The client's headers that go up. @throws Problem `malformed_header` for one that no header may be (RFC 9110 section 5.5) */
 export function upHeaders(from: Headers, passes: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const name of passes) {
     const value = from.get(name)
-    if (value !== null) headers[name] = value
+    if (value === null) continue
+    // Bun refuses every other control character, and node:http throws at this one. A blank in its place, or nothing,
+    // would be read otherwise than what was judged here.
+    if (value.includes(DELETE))
+      throw new Problem('malformed_header', `Malformed ${name} header: send it without control characters.`)
+    headers[name] = value
   }
   return headers
 }
+
+const DELETE = '\x7f'
 
 /** The upstream's headers that the client may see, and what we say about caching. */
 export function downHeaders(from: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {

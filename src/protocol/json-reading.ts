@@ -11,8 +11,8 @@ export type Members<Name extends string> = Readonly<Partial<Record<Name, Span>>>
 
 /** Who hears of all that stands in a document as it is read. */
 export interface Listener {
-  /** A member's key, without its escapes. */
-  key(name: string): void
+  /** A member's key, without its escapes, and where it begins: at its quote. */
+  key(name: string, at: number): void
   /** A string, from its first quote to behind its last. */
   text(span: Span): void
   /** A number, `true`, `false` or `null`. */
@@ -133,7 +133,7 @@ export class Reading<Name extends string> {
       if (this.#member === undefined && this.#names.some(name => isSpelling(key, name))) throw misspelt()
     }
     this.#take('key', 'colon')
-    this.#listener?.key(key)
+    this.#listener?.key(key, start)
   }
 
   /** The key that begins here, up to the quote that ends it. */

@@ -5,6 +5,7 @@ const LONGEST = 255 * 6
 
 /** Finds one string in JSON that comes in pieces, by its path; it reads no further, and judges nothing. */
 export class JsonSearch {
+  /** The string, once it came; empty where it is too long, or spelled as none is. */
   found: string | undefined
   readonly #path: readonly string[]
   /** Containers that are open, and of them, from the root, the objects on the path. */
@@ -72,7 +73,7 @@ export class JsonSearch {
     if (!this.#isHere) return
     const text = this.#text && spelled(this.#text)
     if (!this.#isValue) this.#key = text
-    else if (this.#depth === this.#path.length && this.#isWanted(this.#depth)) this.found = text
+    else if (this.#depth === this.#path.length && this.#isWanted(this.#depth)) this.found = text ?? ''
   }
 }
 

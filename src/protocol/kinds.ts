@@ -1,7 +1,6 @@
 import { isNetwork } from './addresses.ts'
 import { isHostPattern } from './enclave-url.ts'
 import { isOrigin, isOriginPattern } from './origins.ts'
-import { type Passage, passageOf } from './passages.ts'
 
 /**
  * What the text of a setting may be, and what it becomes. `read` gives `undefined` for any text it does not
@@ -98,15 +97,6 @@ export const domains = listOf('domains like example.com', entry => /^[a-z\d-]+(\
 export const scopeWord: Kind<string> = {
   expects: 'one scope: visible ASCII without blanks, quotes and backslashes',
   read: text => (/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? text : undefined),
-}
-
-/** Routes that pass, by method and template. */
-export const passages: Kind<readonly Passage[]> = {
-  expects: 'a list of entries like POST /v1/rerank or GET /v1/jobs/:file_id between commas',
-  read: text => {
-    const read = list.read(text)?.map(passageOf)
-    return read?.every(passage => passage !== undefined) ? read : undefined
-  },
 }
 
 /** A host name or an IP address (IPv6 without brackets), with no port. */

@@ -1,6 +1,6 @@
 import type { BackendName, Ending, Route } from './exchange.ts'
 import type { RequestId } from './ids.ts'
-import type { ProblemCode } from './problem.ts'
+import { Problem, type ProblemCode } from './problem.ts'
 
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
@@ -26,8 +26,11 @@ export type Event =
   | 'reconcile_failed'
   | 'making_lost'
   | 'models_failed'
+  | 'report_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
+  | 'tls_renewed'
+  | 'tls_kept'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -65,6 +68,9 @@ const OAUTH_ERRORS = [
 ] as const
 export type OAuthError = (typeof OAUTH_ERRORS)[number]
 
+/** What is wrong with a certificate and its key. */
+export type TlsFaultCode = 'unreadable' | 'malformed' | 'mismatch' | 'too_early' | 'expired' | 'agent'
+
 /** All that may stand on a line: ids, counts, times and codes. Words that came from outside have no type here. */
 export interface Fields {
   request?: RequestId
@@ -87,6 +93,9 @@ export interface Fields {
   rows?: number
   streams?: number
   port?: number
+  tls?: TlsFaultCode
+  /** Whole days that a certificate is good for. */
+  days?: number
 }
 
 /** Writes one line. */
@@ -122,6 +131,11 @@ export function faultOf(error: unknown, causes = 4): Fault {
   const place = /^\s+at .*?([\w.$-]+:\d+):\d+\)?$/m.exec(framesOf(error))?.[1]
   const cause = error.cause === undefined || causes === 0 ? '' : ` < ${faultOf(error.cause, causes - 1)}`
   return `${name}${code}${place ? `@${place}` : ''}${cause}` as Fault
+}
+
+/** What a line says of an error: the code of a Problem, else where a fault of ours is. */
+export function wordsOf(error: unknown): Pick<Fields, 'code' | 'fault'> {
+  return error instanceof Problem ? { code: error.code } : { fault: faultOf(error) }
 }
 
 /** A stack begins with the message, and a message may have lines that look like frames. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Edit, type JsonObject, memberSet } from './json.ts'
+import type { Span } from './json-reading.ts'
 import { invalidBody } from './members.ts'
 import { Problem } from './problem.ts'
 import { PROMPTED } from './routes.ts'
@@ -31,7 +32,7 @@ interface Ruled {
   readonly object: RuledObject
 }
 
-/** The longest model's id in characters: what is longer has no rule. */
+/** The longest model's id in characters. */
 export const MOST_ID = 255
 // As JSON at its longest: each character escaped, and the quotes.
 const MOST_ID_BYTES = MOST_ID * 6 + 2
@@ -39,7 +40,9 @@ const MOST_ID_BYTES = MOST_ID * 6 + 2
 const [QUOTE, BRACKET, CLOSE_BRACKET, BLANK] = [0x22, 0x5b, 0x5d, 0x20]
 
 /** A model's id as two are compared; some that no backend takes for one are one here, and none the other way round. */
-export const foldedModel = (id: string): string => id.trim().toUpperCase().toLowerCase()
+export const foldedModel = (id: string): string =>
+  // What nobody sees goes: U+0085 is blank to Rust and not here. Of `İ` Go makes an `i` without its second dot.
+  id.replaceAll(/\p{C}/gu, '').trim().toUpperCase().toLowerCase().replaceAll('\u0307', '')
 
 export function promptOf(text: string): Prompt {
   return { text, sha256: createHash('sha256').update(text).digest('hex') }
@@ -80,7 +83,14 @@ function modelIn({ bytes, object }: Ruled): string | undefined {
   const span = object.members.model
   if (!span || isNull(bytes, span.from)) return undefined
   if (bytes[span.from] !== QUOTE) throw invalidBody('"model" must be a text.')
-  return span.to - span.from > MOST_ID_BYTES ? undefined : JSON.parse(textIn(bytes, span.from, span.to))
+  return modelAt(bytes, span)
+}
+
+/** A model's id as a string in a body spells it. @throws Problem `invalid_body` for one that is too long */
+export function modelAt(bytes: Uint8Array, { from, to }: Span): string {
+  // A backend may drop the blanks around it, however many.
+  if (to - from > MOST_ID_BYTES) throw invalidBody(`"model" must be a text of at most ${MOST_ID} characters.`)
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8'))
 }
 
 /** Prompt, blank line, and the client's own instructions in their own bytes. */
@@ -103,6 +113,3 @@ function led({ bytes, object }: Ruled, prompt: string): Edit {
 }
 
 const isNull = (bytes: Uint8Array, at: number): boolean => bytes[at] === 'n'.charCodeAt(0)
-
-const textIn = (bytes: Uint8Array, from: number, to: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8')

@@ -2,6 +2,8 @@ import { JsonSearch } from './json-search.ts'
 
 const [LF, CR] = [0x0a, 0x0d]
 const DATA = Buffer.from('data:')
+/** A byte order mark, which a reader of events drops where it is first of all. */
+const MARK = Buffer.from('\ufeff')
 
 /** Looks for the id of what an answer tells of, while the answer comes. */
 export interface Naming {
@@ -34,14 +36,16 @@ export class EventNaming implements Naming {
   #before = 0
   /** Whether an event ended with the last line. */
   #isEnded = false
+  /** How much of a mark there may still be. */
+  #unmarked: Uint8Array = MARK
 
   get id(): string | undefined {
     return this.#search.found
   }
 
   feed(bytes: Uint8Array): number {
-    let [ended, start] = [0, 0]
-    for (let at = 0; at < bytes.length; at++) {
+    let [ended, start] = [0, this.#mark(bytes)]
+    for (let at = start; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0
       const isCrLf = byte === LF && this.#before === CR
       this.#before = byte
@@ -55,6 +59,14 @@ export class EventNaming implements Naming {
     }
     this.#read(bytes.subarray(start))
     return ended
+  }
+
+  /** How many of these bytes are of the mark. */
+  #mark(bytes: Uint8Array): number {
+    let at = 0
+    while (at < bytes.length && at < this.#unmarked.length && bytes[at] === this.#unmarked[at]) at++
+    this.#unmarked = at < bytes.length ? MARK.subarray(MARK.length) : this.#unmarked.subarray(at)
+    return at
   }
 
   /** Some of a line. An event's JSON may be in several. */

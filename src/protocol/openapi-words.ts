@@ -61,6 +61,22 @@ export const PARAMETERS = {
   ChatId: inPath('chat_id', 'The `id` that the answer bore.', { type: 'string' }),
   SignedModel: inQuery('model', 'The model that answered.'),
   SigningAlgo: inQuery('signing_algo', 'By which algorithm: `ecdsa` or `ed25519`.'),
+  Nonce: inQuery('nonce', 'What shows that the quote is fresh: 32 bytes of yours. One is made unless given.', {
+    type: 'string',
+    pattern: '^[0-9a-fA-F]{64}$',
+  }),
+  ReportAlgo: inQuery('signing_algo', 'Which key `signing_address` names; `ed25519` unless told.', {
+    type: 'string',
+    pattern: '^(ecdsa|ed25519)$',
+  }),
+  ReportModel: inQuery('model', 'A model whose machines the backend shall attest too.', {
+    type: 'string',
+    maxLength: 256,
+  }),
+  SigningAddress: inQuery('signing_address', 'Which of these machines, by its key.', {
+    type: 'string',
+    pattern: '^(0x)?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$',
+  }),
   ConversationId: inPath('id', 'The id of a conversation of yours, spelled as it was given to you.', {
     type: 'string',
   }),

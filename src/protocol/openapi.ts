@@ -36,7 +36,13 @@ export interface DocumentedRoute {
 }
 
 // Whatever the route, a request may be one that no two readers read alike, and a fault of ours may be in the way.
-const ANYWHERE: readonly ProblemCode[] = ['malformed_target', 'malformed_host', 'malformed_length', 'internal']
+const ANYWHERE: readonly ProblemCode[] = [
+  'malformed_target',
+  'malformed_header',
+  'malformed_host',
+  'malformed_length',
+  'internal',
+]
 
 /** A part of a route's `detail`: the codes that it may be refused with, and what else there is to say. */
 export function refuses(codes: readonly ProblemCode[], detail: Detail = {}): Detail {

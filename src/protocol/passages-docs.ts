@@ -21,7 +21,7 @@ const CODES = [
 /** What is said of a route that an operator lets through. */
 export function passageDetail({ method, path }: Passage): Detail {
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
-  const answered = headers([...LIMIT_HEADERS, 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
+  const answered = headers([...LIMIT_HEADERS, 'X-Sealgate-Body', 'X-Sealgate-Backend', 'X-Upstream-Request-Id'])
   const whole = { schema: { type: 'object' }, example: {} }
   return refuses(CODES, {
     tags: ['passed through'],
@@ -33,7 +33,8 @@ export function passageDetail({ method, path }: Passage): Detail {
     ...(method !== 'GET' &&
       method !== 'DELETE' && {
         requestBody: {
-          description: 'A JSON object without a key twice, which may name what is yours and nothing else; or a form.',
+          description:
+            'A JSON object without a key twice, which may name what is yours and nothing else; or a form, which may name nothing that is stored.',
           required: false,
           content: { 'application/json': whole, 'multipart/form-data': whole },
         },

@@ -1,3 +1,4 @@
+import { quoted } from './kinds.ts'
 import { KINDS, type Kind } from './reference-names.ts'
 import { INFERENCE } from './routes.ts'
 
@@ -16,12 +17,15 @@ const TAKEN: ReadonlySet<string> = new Set([
 ])
 
 /** Reads `METHOD /v1/template`, its parameters written `:name` or `{name}`. */
-export function passageOf(text: string): Passage | undefined {
+function passageOf(text: string): Passage | undefined {
   const [, method, path] = ENTRY.exec(text) ?? []
   return path === undefined
     ? undefined
     : { method: method as Passage['method'], path: path.replaceAll(/\{(\w+)\}/g, ':$1') }
 }
+
+/** Those of a list that can be read. */
+export const passagesIn = (texts: readonly string[]): readonly Passage[] => texts.flatMap(text => passageOf(text) ?? [])
 
 /** Each parameter of a template, and whose id stands there: by its own name, else by the segment before it. */
 export function parametersOf({ path }: Passage): { name: string; kind: Kind | undefined }[] {
@@ -35,31 +39,45 @@ export function parametersOf({ path }: Passage): { name: string; kind: Kind | un
 }
 
 /** Why these cannot be let through, in words; one line for each that cannot. */
-export function faultsOf(passages: readonly Passage[]): string[] {
-  return passages.flatMap((passage, at) => faultOf(passage) ?? twinFault(passage, passages.slice(0, at)) ?? [])
+export function faultsOf(texts: readonly string[]): string[] {
+  return texts.flatMap((text, at) => {
+    const passage = passageOf(text)
+    const fault = passage ? (faultOf(passage) ?? twinFault(passage, passagesIn(texts.slice(0, at)))) : MALFORMED
+    return fault === undefined ? [] : `${quoted(text)} ${fault}`
+  })
 }
+
+const MALFORMED =
+  'is no route: write it as POST /v1/rerank or GET /v1/jobs/{file_id}, a method in capitals, one blank, and a path below /v1 in small letters without a slash at its end'
 
 function faultOf(passage: Passage): string | undefined {
   const { path } = passage
   const first = path.split('/')[2] ?? ''
   const names = parametersOf(passage)
   const unknown = names.find(({ kind }) => kind === undefined)
-  if (TAKEN.has(first) || first.startsWith(':'))
-    return `${path}: /v1/${first} has rules of its own here, and cannot be passed through`
-  if (INFERENCE.some(known => overlap(known.path, path))) return `${path} is a route of this gateway already: drop it`
-  if (unknown) return `${path}: whose id :${unknown.name} is cannot be told (known are ${KNOWN})`
+  if (first.startsWith(':')) return 'could be any route: write its first segment plainly'
+  if (TAKEN.has(first)) return `is below /v1/${first}, which has rules of its own here: drop it`
+  if (INFERENCE.some(known => overlap(known.path, path))) return 'is a route of this gateway already: drop it'
+  if (unknown) return `has an id {${unknown.name}} of which nobody can tell whose it is: only ${KNOWN} are known`
   const isTwice = new Set(names.map(({ name }) => name)).size < names.length
-  return isTwice ? `${path}: two of its parameters have one name` : undefined
+  return isTwice ? 'has two parameters of one name: name them apart' : undefined
 }
 
 function twinFault({ method, path }: Passage, before: readonly Passage[]): string | undefined {
-  const shapeOf = (template: string) => template.replaceAll(/:\w+/g, ':')
-  const twins = before.filter(other => shapeOf(other.path) === shapeOf(path))
-  if (twins.some(twin => twin.method === method)) return `${method} ${path} is given twice: drop one`
-  return twins.some(twin => twin.path !== path) ? `${path} is given with other names too: use the same` : undefined
+  if (before.some(other => other.method === method && other.path === path)) return 'is given twice: drop one'
+  return before.some(other => isNamedApart(other.path, path))
+    ? 'has a parameter where another entry has one of another name: use one name for both'
+    : undefined
 }
 
-const KNOWN = KINDS.map(kind => `:${kind}_id`).join(', ')
+/** Whether two templates are one up to parameters of different names: the router takes no such two. */
+function isNamedApart(one: string, other: string): boolean {
+  const [left, right] = [one.split('/'), other.split('/')]
+  const at = left.findIndex((it, at) => it !== right[at])
+  return left[at]?.startsWith(':') === true && right[at]?.startsWith(':') === true
+}
+
+const KNOWN = KINDS.map(kind => `{${kind}_id}`).join(', ')
 
 /** Whether a path can fit both templates. */
 function overlap(one: string, other: string): boolean {

@@ -7,6 +7,7 @@ const PROBLEMS = {
   sealed_body_required: { status: 400, type: 'invalid_request_error' },
   sealed_body_refused: { status: 400, type: 'invalid_request_error' },
   enclave_not_allowed: { status: 400, type: 'invalid_request_error' },
+  malformed_header: { status: 400, type: 'invalid_request_error' },
   malformed_host: { status: 400, type: 'invalid_request_error' },
   invalid_body: { status: 400, type: 'invalid_request_error' },
   reference_not_supported: { status: 400, type: 'invalid_request_error' },

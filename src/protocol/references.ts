@@ -1,4 +1,5 @@
 import { type JsonObject, readObject } from './json.ts'
+import type { Listener } from './json-reading.ts'
 import { type Reference, ReferencesReading } from './references-reading.ts'
 
 /**
@@ -11,12 +12,36 @@ export async function referencesIn(bytes: Uint8Array): Promise<readonly Referenc
   return (await readNaming(bytes, [])).references
 }
 
-/** The same, and the body as `readObject` reads it. */
+/** The same, and the body as `readObject` reads it; who else listens hears it too. */
 export async function readNaming<Name extends string>(
   bytes: Uint8Array,
   names: readonly Name[],
+  listener?: Listener,
 ): Promise<{ references: readonly Reference[]; object: JsonObject<Name> }> {
   const reading = new ReferencesReading(bytes)
-  const object = await readObject(bytes, names, reading)
+  const object = await readObject(bytes, names, listener ? both(reading, listener) : reading)
   return { references: reading.found, object }
 }
+
+const both = (one: Listener, other: Listener): Listener => ({
+  key: (name, at) => {
+    one.key(name, at)
+    other.key(name, at)
+  },
+  text: span => {
+    one.text(span)
+    other.text(span)
+  },
+  scalar: isNull => {
+    one.scalar(isNull)
+    other.scalar(isNull)
+  },
+  opens: isObject => {
+    one.opens(isObject)
+    other.opens(isObject)
+  },
+  closes: () => {
+    one.closes()
+    other.closes()
+  },
+})

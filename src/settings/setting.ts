@@ -1,7 +1,24 @@
 import type { Kind } from '../protocol/kinds.ts'
 
-/** One row of the table. Of `default`, `unset` and `requiredOr` it has exactly one. */
-export interface Setting {
+/** One row of the table. Of `default`, `unset` and `requiredOr` it has exactly one. No secret is attested. */
+export type Setting = Row & (Secret | Open)
+
+/** Read into a {@link Secret}, shown nowhere, and also taken from the file that `NAME_FILE` names. */
+interface Secret {
+  readonly secret: true
+  readonly attested: false
+}
+
+interface Open {
+  readonly secret?: never
+  /**
+   * Whether the statement that a TEE quotes tells it: where it changes what a caller is promised, but not where it is
+   * tuned to the load or may hold a password. Of what names people only the `digest`.
+   */
+  readonly attested: boolean | 'digest'
+}
+
+interface Row {
   readonly kind: Kind<unknown>
   /** What holds when nothing is given, written as an operator would write it. */
   readonly default?: string
@@ -13,8 +30,6 @@ export interface Setting {
   readonly requiredOr?: readonly string[]
   /** A name that it had once: still read from the environment, but no flag. Not for secrets. */
   readonly older?: string
-  /** Read into a {@link Secret}, shown nowhere, and also taken from the file that `NAME_FILE` names. */
-  readonly secret?: true
   /** The one subcommand that reads it: nothing else does. */
   readonly only?: 'rekey'
   /** What it does. */

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { KeyFault } from './keys.ts'
 
 /**
@@ -19,9 +19,15 @@ export function readKeyFile(path: string): Uint8Array | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8').trim()
+    shut(path)
   } catch (cause) {
     if (isCode(cause, 'ENOENT')) return undefined
-    throw new KeyFault(`The key file ${path} cannot be read: check its owner and mode, or set DATA_KEY.`, { cause })
+    throw new KeyFault(
+      `The key file ${path} cannot be read, or kept from others: check its owner and mode, or set DATA_KEY.`,
+      {
+        cause,
+      },
+    )
   }
   if (!/^[0-9a-f]{64}$/i.test(text))
     throw new KeyFault(`The key file ${path} does not hold 64 hex digits: restore it from a copy, or set DATA_KEY.`)
@@ -38,6 +44,11 @@ export function setKeyFileAside(path: string, tag: string): string {
     throw unwritable(path, cause)
   }
   return aside
+}
+
+/** Takes from others what a copy or a restore may have given them. */
+function shut(path: string): void {
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
 }
 
 /** Written apart and linked into place: of two starting processes one wins, and nobody reads half a key. */
@@ -61,7 +72,7 @@ function unwritable(path: string, cause: unknown): KeyFault {
 
 function missing(path: string): never {
   throw new KeyFault(
-    `The key file ${path} is missing, and the database beside it was written with it: restore it, or set DATA_KEY.`,
+    `The key file ${path} is missing, and the database beside it is not new: restore it, or set DATA_KEY; one written with the key of a TEE opens there alone.`,
   )
 }
 

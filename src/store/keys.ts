@@ -24,6 +24,8 @@ interface Given {
   root: Uint8Array
   /** The identity key, where it is given by hand. */
   identityKey: Uint8Array | undefined
+  /** What to say of a root that does not fit, where it was not given as DATA_KEY. */
+  wrongRoot?: string | undefined
 }
 
 interface Sources {
@@ -62,18 +64,18 @@ export async function marksOf({ db, ask }: Store): Promise<Marks> {
  * The keys in force: derived, but for an identity key that is given by hand or that a rekey has stored.
  * @throws KeyFault when one is not the key this database was written with, or a rekey is unfinished.
  */
-export function fittingKeys({ checks, wrapped }: Marks, { root, identityKey }: Given): Keys {
+export function fittingKeys({ checks, wrapped }: Marks, { root, identityKey, wrongRoot }: Given): Keys {
   if (checks.has(REKEY))
     throw new KeyFault(
-      'A rekey of this database was begun and is not finished: run `sealgate rekey` again with the same DATA_KEY and DATA_KEY_PREVIOUS. Nothing was written.',
+      'A rekey of this database was begun and is not finished: run `sealgate rekey` again with the same settings. Nothing was written.',
     )
   const stored = wrapped === undefined ? undefined : wrapping(root).unwrap('identity', wrapped)
   const keys = deriveKeys({ root, overrides: { identity: stored ?? identityKey } })
-  if (!fits(checks, 'fields', keys.fields)) throw misfit('fields')
+  if (!fits(checks, 'fields', keys.fields)) throw misfit('fields', wrongRoot)
   // Where one is stored it opens, or this is not the root; given by hand as well, it must be the same.
   if (wrapped !== undefined && !stored) throw misfit('identity')
   for (const identity of [keys.identity, identityKey ?? keys.identity])
-    if (!fits(checks, 'identity', identity)) throw misfit('identity')
+    if (!fits(checks, 'identity', identity)) throw misfit('identity', checks.has('fields') ? undefined : wrongRoot)
   return keys
 }
 
@@ -94,8 +96,9 @@ export function checkValue(key: Uint8Array): string {
   return createHmac('sha256', key).update('sealgate key check').digest('hex').slice(0, 32)
 }
 
-function misfit(role: Role): KeyFault {
+function misfit(role: Role, wrongRoot?: string): KeyFault {
   return new KeyFault(
-    `The ${role} key is not the one this database was written with: give the DATA_KEY (or IDENTITY_HASH_KEY) it was made with, or use another DATABASE_URL. Nothing was written.`,
+    wrongRoot ??
+      `The ${role} key is not the one this database was written with: give the DATA_KEY (or IDENTITY_HASH_KEY) it was made with, or use another DATABASE_URL. Nothing was written.`,
   )
 }

@@ -3,6 +3,7 @@ import type { Exchange } from '../protocol/exchange.ts'
 import { edited, memberSet, readObject } from '../protocol/json.ts'
 import { RULED } from '../protocol/model-rules.ts'
 import { CACHED } from '../protocol/routes.ts'
+import { shutModels } from '../protocol/shut-models.ts'
 import type { Body } from './body.ts'
 import { type RulesNow, ruled } from './ruled.ts'
 import { bodyOf, readWhole } from './whole.ts'
@@ -29,8 +30,9 @@ export interface CacheSecrets {
 export const cacheSecrets = ({ cacheKey, stallMs, rules }: Deps): CacheSecrets => ({
   added: async (body, exchange) => {
     const bytes = await readWhole(body, stallMs)
-    const object = await readObject(bytes, [CACHE_SECRET, ...RULED])
-    const edits = await ruled(rules, { bytes, object }, exchange)
+    const inForce = await rules()
+    const object = await readObject(bytes, [CACHE_SECRET, ...RULED], shutModels(inForce, bytes))
+    const edits = ruled(inForce, { bytes, object }, exchange)
     if (object.members[CACHE_SECRET] || !CACHED.has(exchange.route ?? '')) return bodyOf(edited(bytes, edits))
     const secret = cacheSecretOf(cacheKey, exchange.principal?.owner ?? '')
     return bodyOf(edited(bytes, [...edits, memberSet(object, CACHE_SECRET, secret)]))

@@ -4,6 +4,7 @@ import { isPlainId } from '../protocol/ids.ts'
 import { EventNaming, JsonNaming, type Naming } from '../protocol/naming.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Kind } from '../protocol/reference-names.ts'
+import { refusalOf } from './answer.ts'
 import { type Giving, isRefusal } from './giving.ts'
 import type { Source } from './stream.ts'
 
@@ -49,8 +50,10 @@ export function claimer({ giving, headerMs }: Deps): Claim {
     const { statusCode = 0, headers } = answer
     // Not waited for: until the answer's body is watched nobody notices a client that leaves.
     if (isRefusal(statusCode)) void giving.drop(begun)
-    // One that is destroyed already is refused as what it is.
-    if (!(statusCode >= 200 && statusCode < 300) || answer.destroyed) return { answer, source: answer }
+    const isSuccess = statusCode >= 200 && statusCode < 300
+    // What is no answer is refused as what it is, and nobody's.
+    if (!isSuccess || refusalOf(answer, { status: statusCode, hasBody: true, sealed: false }))
+      return { answer, source: answer }
     const isStream = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === 'text/event-stream'
     const own = (id: string) => {
       if (!isPlainId(id)) throw malformed('by what cannot be an id')

@@ -21,8 +21,11 @@ interface Deps extends Reading {
 
 /** What is taken of a request. */
 export interface Taking {
-  /** A JSON object that may name things, which is read; a form, which passes as it comes, looked through; or no body. */
-  readonly body: 'json' | 'form' | 'none'
+  /**
+   * A JSON object that may name things, which is read; a form, which passes as it comes, looked through where a model is
+   * shut; one that is always looked through, and may name nothing; or no body.
+   */
+  readonly body: 'json' | 'form' | 'nameless form' | 'none'
   /** Ours for what is asked, beginning with `/v1`; as the client wrote it unless told. */
   readonly path?: string
   /** What it makes that is to be its caller's. */
@@ -39,7 +42,7 @@ export function forwardOpen(deps: Deps): ForwardOpen {
     exchange.hold()
     exchange.backend = backend.name
     cooldown.check(backend.base.origin)
-    const load = kind === 'none' ? NOTHING : await loadOf(request, exchange, { ...deps, isRead: kind === 'json' })
+    const load = kind === 'none' ? NOTHING : await loadOf(request, exchange, kind, deps)
     const send = async (key?: string) => {
       const answer = await handOver(request, exchange, { backend, path, ...load, ...(key && { idempotencyKey: key }) })
       cooldown.heed(backend.base.origin, answer)
@@ -58,16 +61,16 @@ const NOTHING: Goods = { body: null, length: null }
 // What was judged as JSON is read as JSON.
 const JSON_TYPE = 'application/json'
 
-async function loadOf(request: Request, exchange: Exchange, deps: Deps & { isRead: boolean }): Promise<Goods> {
-  const { isRead, stallMs, maxBodyBytes, rules } = deps
-  if (isRead) {
+async function loadOf(request: Request, exchange: Exchange, kind: Taking['body'], deps: Deps): Promise<Goods> {
+  const { stallMs, maxBodyBytes, rules } = deps
+  if (kind === 'json') {
     const pieces = await readJudged(request, exchange, deps)
     return pieces.length === 0 ? { ...NOTHING, length: 0 } : { ...bodyOf(pieces), type: JSON_TYPE }
   }
   const counted = (bytes: number) => {
     exchange.bytesUp += bytes
   }
-  const form = formUnder(await rules(), request)
+  const form = formUnder(await rules(), request, kind === 'form')
   const isEnough = (head: Uint8Array) => !form || head.length >= form.least
   const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, counted, isEnough })
   return { body: form ? form.watched(body) : body, length: lengthOf(request) }

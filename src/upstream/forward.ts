@@ -56,7 +56,7 @@ export function forwardTo(deps: Deps): Forward {
     const base = enclaves(request.headers.get(ENCLAVE_URL_HEADER))
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
-    const plain = key === undefined ? await plainly(request, exchange, deps) : undefined
+    const plain = key === undefined ? await plainly(request, exchange, base, deps) : undefined
     const opened = await openBody(request, {
       stallMs: deps.stallMs,
       maxBytes: plain?.isRead ? Math.min(deps.maxJsonBytes, deps.maxBodyBytes) : deps.maxBodyBytes,
@@ -92,11 +92,18 @@ interface Plain {
   load(opened: Body | null, exchange: Exchange): Promise<Pick<Load, 'body' | 'length' | 'type'>>
 }
 
-/** @throws Problem `model_not_available` where a header asks for such a model */
-async function plainly(request: Request, asked: Exchange, { rules, cacheSecrets }: Deps): Promise<Plain> {
+/** @throws Problem `model_not_available` where a header asks for such a model, or names its host */
+async function plainly(
+  request: Request,
+  asked: Exchange,
+  { hostname }: URL,
+  { rules, cacheSecrets }: Deps,
+): Promise<Plain> {
   const route: string = asked.route ?? ''
   const inForce = request.method === 'POST' ? await rules() : NONE
   requireModel(inForce, request.headers.get('x-tinfoil-model') ?? '')
+  // By the first label of its host a router finds a model, whatever the body names.
+  requireModel(inForce, hostname.replace(/\..*/, ''))
   const isRuled = inForce.size > 0
   const form = FORMS.has(route) ? formUnder(inForce, request) : undefined
   const isRead = CACHED.has(route) || (isRuled && !FORMS.has(route))

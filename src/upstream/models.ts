@@ -1,5 +1,5 @@
 import { downHeaders } from '../protocol/headers.ts'
-import { faultOf, type Log } from '../protocol/log.ts'
+import { type Log, wordsOf } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Backend } from './backends.ts'
 import type { Send } from './call.ts'
@@ -7,6 +7,7 @@ import type { Cooldown } from './cooldown.ts'
 import { errand } from './errand.ts'
 import type { Forward } from './forward.ts'
 import { kept } from './kept.ts'
+import { refusedKey } from './refused-key.ts'
 
 interface Deps {
   /** In the order of the list. */
@@ -90,21 +91,10 @@ function listsOf({ backends, send, cooldown, log }: Omit<Deps, 'now'>) {
   }
 }
 
-function wordsOf(error: unknown) {
-  return error instanceof Problem ? { code: error.code } : { fault: faultOf(error) }
-}
-
 /** @throws Problem `upstream_credentials` or `upstream_malformed` */
 async function entriesIn(answer: Response): Promise<readonly Entry[]> {
   const { status } = answer
-  if (status === 401 || status === 402 || status === 403)
-    throw new Problem(
-      'upstream_credentials',
-      "The upstream refused the gateway's key: that is for its operator to mend.",
-      {
-        headers: { 'x-should-retry': 'false' },
-      },
-    )
+  if (status === 401 || status === 402 || status === 403) throw refusedKey()
   const { data } = Object(status === 200 ? await answer.json().catch(() => undefined) : undefined)
   if (Array.isArray(data) && data.every(isEntry)) return data
   throw new Problem('upstream_malformed', `The upstream told no models: it answered with status ${status}.`)

@@ -20,6 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/docs/swagger-ui.css': ['GET', 'HEAD'],
   '/api/docs': ['GET', 'HEAD'],
   '/api-docs/openapi.json': ['GET', 'HEAD'],
+  '/v1/attestation/report': ['GET', 'HEAD'],
   '/v1/models': ['GET', 'HEAD'],
   '/v1/cache-secret': ['GET', 'HEAD'],
   '/v1/usage': ['GET', 'HEAD'],
@@ -65,6 +66,8 @@ const OPEN: Readonly<Record<string, number>> = {
   '/v1/auth/google': 400,
   '/v1/auth/callback': 401,
   '/v1/auth/token': 400,
+  // It is in no TEE.
+  '/v1/attestation/report': 503,
 }
 
 /** What a request by no method but an allowed one gets, with a JWT or without. */

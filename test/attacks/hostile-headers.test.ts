@@ -65,6 +65,16 @@ describe('a header sent twice', () => {
   })
 })
 
+test.each(['Accept', 'Content-Type', 'X-Tinfoil-Model'])('%s with a control character is a 400', async name => {
+  for (let code = 1; code < 128; code++) {
+    const char = String.fromCharCode(code)
+    if (char >= ' ' && char <= '~') continue
+    const { statuses } = await ask('GET /v1/models', [`${name}: a${char}b`])
+    expect([code, ...statuses]).toEqual([code, char === '\t' ? 200 : 400])
+  }
+  expect(at.heard).toHaveLength(1)
+})
+
 describe('a header that only looks like another', () => {
   test.each([
     'Authorization_',

@@ -3,9 +3,12 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path'
 import { REKEY_SETTINGS, rekey as rekeyDatabase } from '../../src/cli/rekey.ts'
 import { ConfigFaults, readConfig } from '../../src/config.ts'
+import { standInAgent } from '../../src/dev/agent.ts'
 import { KeyFault } from '../../src/store/keys.ts'
 import { openStore } from '../../src/store/open.ts'
 import { StoreFault } from '../../src/store/store.ts'
+import { type Agent, agent } from '../../src/tee/agent.ts'
+import { rootKey } from '../../src/tee/keys.ts'
 import { type Running, start } from '../kit/binary.ts'
 import { type Counting, countingUpstream } from '../kit/counting.ts'
 import { freshDirectory } from '../kit/directory.ts'
@@ -47,13 +50,17 @@ function copy(template: string, { keyFile = false } = {}): string {
 }
 
 /** Runs a rekey to its end, in this process; gives what it said, and its fault if it has one. */
-async function rekey(path: string, given: Record<string, string>): Promise<{ fault?: Error; output: string }> {
+async function rekey(
+  path: string,
+  given: Record<string, string>,
+  from?: Agent,
+): Promise<{ fault?: Error; output: string }> {
   const env = { DATABASE_URL: `sqlite:${path}`, ...given }
   const readFile = (path: string) => readFileSync(path, 'utf8')
   const lines: string[] = []
   try {
     const { config } = readConfig({ env, argv: ['rekey'], readFile, only: REKEY_SETTINGS })
-    await rekeyDatabase(config, line => lines.push(line))
+    await rekeyDatabase(config, from, line => lines.push(line))
     return { output: lines.join('\n') }
   } catch (fault) {
     if (!(fault instanceof Error)) throw fault
@@ -133,6 +140,53 @@ describe('sealgate rekey', () => {
     const { fault } = await rekey(join(directory, 'none.db'), { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD })
     expect(fault).toBeInstanceOf(StoreFault)
     expect(readdirSync(directory)).not.toContain('none.db')
+  })
+})
+
+describe('sealgate rekey, in a TEE', () => {
+  const inTee = agent(standInAgent({ seed: 'ours' }).reach)
+  const elsewhere = agent(standInAgent({ seed: 'theirs' }).reach)
+  const rootIn = async (tee: Agent) => Buffer.from(await rootKey(tee)).toString('hex')
+
+  test('puts the key of its agent in place of DATA_KEY_PREVIOUS, a key file’s too, which stays as it is', async () => {
+    const path = copy(few, { keyFile: true })
+    const { output } = await rekey(path, { DATA_KEY_PREVIOUS_FILE: `${path}.key` }, inTee)
+    expect(output).toContain('rekey: done. Start sealgate in this TEE without DATA_KEY; DATA_KEY_PREVIOUS may go')
+    expect(await found(path, await rootIn(inTee))).toBe(5)
+    expect(readFileSync(`${path}.key`, 'utf8')).toBe(`${OLD}\n`)
+    expect((await rekey(path, {}, inTee)).output).toStartWith('rekey: nothing to do, the key of this TEE is in force.')
+  })
+
+  test('puts DATA_KEY in place of the key of its agent, and another application goes on from there', async () => {
+    const ours = copy(few)
+    await rekey(ours, { DATA_KEY_PREVIOUS: OLD }, inTee)
+    // bun:sqlite has each open until it has collected its statements.
+    const between = copy(ours)
+    const { output } = await rekey(between, { DATA_KEY: NEW }, inTee)
+    expect(output).toMatch(/rekey: done\. Start sealgate with DATA_KEY, .* copies .* open in this application alone\.$/)
+    const theirs = copy(between)
+    await rekey(theirs, { DATA_KEY_PREVIOUS: NEW }, elsewhere)
+    expect(await found(theirs, await rootIn(elsewhere))).toBe(5)
+  })
+
+  test('with both keys given asks its agent for none', async () => {
+    const path = copy(few)
+    const silent = { ...inTee, key: () => Promise.reject(new Error('asked')) }
+    await rekey(path, { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD }, silent)
+    expect(await found(path, NEW)).toBe(5)
+  })
+
+  test.each([
+    ['no previous key, though it lies beside', {}, 'give it as DATA_KEY_PREVIOUS, also if it is'],
+    ['DATA_KEY, and the agent’s is not in force', { DATA_KEY: NEW }, 'previous key is not the one'],
+  ])('given %s refuses and writes nothing', async (_, env, message) => {
+    const path = copy(few, { keyFile: true })
+    const before = readFileSync(path, 'hex')
+    const { fault, output } = await rekey(path, env, inTee)
+    expect(fault).toBeInstanceOf(KeyFault)
+    expect(output).toContain(message)
+    for (const secret of [OLD, NEW, await rootIn(inTee)]) expect(output).not.toContain(secret)
+    expect(readFileSync(path, 'hex')).toBe(before)
   })
 })
 

@@ -40,11 +40,19 @@ describe('PostgreSQL', () => {
   const DATABASE_URL = `postgres://sealgate:${marked}@db/sealgate`
   const fault = 'DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy'
 
-  test('needs a DATA_KEY, in dev mode too', () => {
-    expect(faultsOf(() => read({ ...needed, DATABASE_URL }))).toEqual([fault])
+  test('needs a DATA_KEY where no guest agent can give one, in dev mode too', () => {
+    expect(faultsOf(() => read({ ...needed, DATABASE_URL, TEE: 'none' }))).toEqual([fault])
     expect(faultsOf(() => read({ DATABASE_URL }, ['--dev-mode']))).toEqual([fault])
     expect(read({ ...needed, DATABASE_URL, DATA_KEY: hex }).config.DATABASE_URL).toBe(DATABASE_URL)
     expect(read({ ...needed, DATABASE_URL, DATA_KEY_FILE: '/hex' }).warnings).toEqual([])
+  })
+
+  test.each([
+    { TEE: 'auto' },
+    { TEE: 'dstack' },
+    { DEV_MODE: 'true', DSTACK_SIMULATOR_ENDPOINT: '/run/simulator.sock' },
+  ])('may have its key from the guest agent with %j', given => {
+    expect(read({ ...needed, DATABASE_URL, ...given }).config.DATA_KEY).toBeUndefined()
   })
 
   test('with a DATA_KEY that cannot be read is that fault alone', () => {

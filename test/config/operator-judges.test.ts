@@ -16,7 +16,7 @@ test.each([
   ['AUTH_ADMIN_DOMAINS', '@example.com'],
   ['AUTH_ADMIN_DOMAINS', '*.example.com'],
   ['ADMIN_SCOPE', 'a b'],
-  ['PASSTHROUGH', 'GET v1/x'],
+  ['PASSTHROUGH', 'GET /v1/x,'],
 ])('%s takes no %s', (name, value) => {
   expect(faultsOf(() => read({ ...needed, ...CLOUD, [name]: value }))).toEqual([expect.stringContaining(name)])
 })
@@ -34,11 +34,16 @@ test('domains beside addresses are warned of: nothing comes of them', () => {
 test('each route that cannot pass is a fault of its own, and so is one without a backend', () => {
   const faults = faultsOf(() => read({ ...needed, PASSTHROUGH: 'GET /v1/files, POST /v1/rerank, GET /v1/a/:b' }))
   expect(faults).toEqual([
-    expect.stringContaining('PASSTHROUGH: /v1/files: /v1/files has rules'),
-    expect.stringContaining('PASSTHROUGH: /v1/a/:b: whose id'),
+    expect.stringContaining('PASSTHROUGH: "GET /v1/files" is below /v1/files, which has rules'),
+    expect.stringContaining('PASSTHROUGH: "GET /v1/a/:b" has an id {b}'),
     expect.stringContaining('PASSTHROUGH needs OPENAI_BASE_URL'),
   ])
-  expect(read({ ...needed, ...CLOUD, PASSTHROUGH: 'POST /v1/rerank' }).config.PASSTHROUGH).toEqual([
-    { method: 'POST', path: '/v1/rerank' },
+  expect(read({ ...needed, ...CLOUD, PASSTHROUGH: 'POST /v1/rerank' })).toMatchObject({ warnings: [] })
+})
+
+test('batches are warned of: nobody here reads the file of one', () => {
+  const { warnings } = read({ ...needed, ...CLOUD, PASSTHROUGH: 'POST /v1/rerank, POST /v1/batches' })
+  expect(warnings).toEqual([
+    expect.stringContaining('PASSTHROUGH: "POST /v1/batches" has the backend do what a file says'),
   ])
 })

@@ -145,6 +145,9 @@ describe('what is risky', () => {
     const alone = { ...enough, TRUSTED_PROXIES: '' }
     expect(warned(alone)).toEqual(warning)
     expect(warned({ ...alone, PUBLIC_URL: 'http://127.0.0.1:5381' })).toEqual([])
+    // Where TLS ends in the gateway, https is no sign of one.
+    expect(warned({ ...alone, TLS: 'dstack' })).toEqual([])
+    expect(warned({ ...alone, TLS_CERT_FILE: 'c.pem', TLS_KEY_FILE: 'k.pem' })).toEqual([])
     expect(warned({ ...needed, TRUSTED_PROXIES: '' })).toEqual([])
   })
 

@@ -22,6 +22,7 @@ import { engines } from '../kit/engines.ts'
 import { type Kit, startGateway, UPSTREAM_KEY } from '../kit/gateway.ts'
 import { type Caller, type Owning, owning } from '../kit/owning.ts'
 import { APP, standInProvider } from '../kit/sign-in.ts'
+import { standInTee } from '../kit/tee.ts'
 
 interface Schema {
   readonly type?: string
@@ -56,6 +57,7 @@ const kit: Kit = await startGateway({
   upstream: enclave.url,
   burst: 1000,
   mockLogin: true,
+  tee: standInTee().tee,
   admins: { emails: ['ada@example.com'] },
   proxies: ['127.0.0.1/32'],
   signIn: () => ({ frontendUrl: APP, providers: [standInProvider()] }),

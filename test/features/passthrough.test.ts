@@ -54,8 +54,32 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const naming = (id: string) => sent('POST', '/rerank', { body: JSON.stringify({ conversation: { id } }) })
     expect((await naming(own)).reached).toHaveLength(1)
     expect(await naming(foreign)).toEqual({ status: 404, code: 'not_found', reached: [] })
-    const query = await sent('GET', '/echo?conversation_id=x')
+  })
+
+  test.each([
+    ...['conversation_id', 'conversation[id]', 'conversation%5Bid%5D', 'file_ids[]', 'filter.file_id', 'file-id'],
+    ...['x=1;response_id', 'conversation_id%00', 'Conversation_ID', 'fileId'],
+  ])('a query may name nothing by %s', async name => {
+    const query = await sent('GET', `/echo?${name}=x`)
     expect(query).toEqual({ status: 400, code: 'reference_not_supported', reached: [] })
+    expect((await sent('GET', '/echo?include[]=x&metadata[a]=y')).reached).toHaveLength(1)
+  })
+
+  test.each(['conversation_id', 'conversation[id]', 'input[0][file_id]', 'file_ids[]', 'training_file'])(
+    'nor may a form, by %s',
+    async name => {
+      const headers = { 'content-type': 'multipart/form-data; boundary=b' }
+      const body = `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nx\r\n--b--\r\n`
+      expect(await sent('POST', '/rerank', { body, headers })).toEqual({
+        ...{ status: 400, code: 'reference_not_supported', reached: [] },
+      })
+    },
+  )
+
+  test('what says that it is a form is one', async () => {
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' }
+    const body = JSON.stringify({ conversation: await at.begun(await at.jwt('bob')) })
+    expect(await sent('POST', '/rerank', { body, headers })).toEqual({ status: 400, code: 'invalid_body', reached: [] })
   })
 
   test('what is neither JSON nor a form is refused', async () => {
@@ -84,6 +108,10 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect(await sent('POST', '/rerank', { body: form, headers })).toEqual({
       ...{ status: 403, code: 'model_not_available', reached: [] },
     })
+    expect(await sent('GET', '/echo?x=1&Model=Stand-in/large%20')).toEqual({
+      ...{ status: 403, code: 'model_not_available', reached: [] },
+    })
+    expect((await sent('GET', '/echo?model=stand-in/small')).reached).toHaveLength(1)
   })
 })
 

@@ -12,7 +12,7 @@ import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
-import { passageOf } from '../../src/protocol/passages.ts'
+import { passagesIn } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
@@ -91,6 +91,8 @@ export interface KitOptions {
   signIn?: (url: string) => Partial<SignInOptions>
   /** The TEE it runs in; none unless given. */
   tee?: Tee
+  /** The settings that reports state. */
+  attested?: Readonly<Record<string, unknown>>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -152,7 +154,11 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const { store, keys } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
+  const { store, keys, keySource } = await openStore({
+    url: database ?? `sqlite:${path}`,
+    dataKey,
+    identityKey: undefined,
+  })
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -174,9 +180,12 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     admins: { emails: [], domains: [], scope: undefined, ...options.admins },
-    passages: options.passthrough.flatMap(text => passageOf(text) ?? []),
+    passages: passagesIn(options.passthrough),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
+    commit: 'unknown',
+    keySource,
+    attested: options.attested ?? {},
     log,
     store,
     keys,

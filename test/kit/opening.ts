@@ -2,6 +2,7 @@ import { openStore } from '../../src/store/open.ts'
 
 export interface Given {
   dataKey?: Uint8Array
+  agentKey?: Uint8Array
   identityKey?: Uint8Array
 }
 
@@ -9,7 +10,8 @@ export const key = (byte: number) => new Uint8Array(32).fill(byte)
 export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 /** Opens a database by its URL as the gateway does. */
-export const open = (url: string, { dataKey, identityKey }: Given = {}) => openStore({ url, dataKey, identityKey })
+export const open = (url: string, { dataKey, agentKey, identityKey }: Given = {}) =>
+  openStore({ url, dataKey, agentKey, identityKey })
 
 /** Opens and closes; gives the identity key in hex. */
 export async function identityOf(url: string, given: Given = {}): Promise<string> {

@@ -8,7 +8,7 @@ const codeOf = (error: unknown) => (error instanceof Problem ? error.code : Stri
 /** What passes of some pieces, and the models they name. */
 function read(pieces: readonly Uint8Array[], boundary = 'b') {
   const models: string[] = []
-  const reading = new FormReading(boundary, model => models.push(model))
+  const reading = new FormReading(boundary, { named: () => undefined, model: text => models.push(text) })
   const passed = pieces.map(piece => Buffer.from(reading.push(piece)))
   reading.end()
   return { models, passed: Buffer.concat(passed) }
@@ -50,15 +50,32 @@ test('a form that a browser or a program makes passes byte for byte, however it 
 })
 
 test('no byte of what a field names goes on before it was told', () => {
-  const reading = new FormReading('b', model => {
-    throw new Error(model)
+  const names: string[] = []
+  const reading = new FormReading('b', {
+    named: name => names.push(name),
+    model: text => {
+      throw new Error(text)
+    },
   })
   const text = part('name="model"', 'shut')
   let passed = ''
   expect(() => {
     for (const byte of Buffer.from(`${text}--b--`)) passed += Buffer.from(reading.push(Uint8Array.of(byte))).toString()
   }).toThrow('shut')
-  expect(passed).toBe('--b\r\n')
+  expect([passed, names]).toEqual(['--b\r\n', ['model']])
+})
+
+test.each(['model', 'MODEL', 'models', 'model[]', 'models[0]', '[model]', 'session[model]', 'a.model'])(
+  'a field %s names a model',
+  name => {
+    expect(read([Buffer.from(`${part(`name="${name}"`, 'shut')}--b--`)]).models).toEqual(['shut'])
+  },
+)
+
+test('a form of .NET, which quotes no name that needs no quotes, is one too', () => {
+  const file = part("name=file; filename=a.mp3; filename*=utf-8''a.mp3", 'x')
+  const model = part('name=model', 'shut', 'Content-Type: text/plain; charset=utf-8\r\n')
+  expect(read([Buffer.from(`${file}${model}--b--\r\n`)]).models).toEqual(['shut'])
 })
 
 describe('what two readers could take for two things is refused:', () => {
@@ -71,7 +88,6 @@ describe('what two readers could take for two things is refused:', () => {
     ['an end in the middle', part('name="a"', 'x')],
     ['nothing', ''],
     ['no parts', '--b--\r\n'],
-    ['a name without quotes', `${part('name=model', 'shut')}--b--`],
     ['a name in another encoding', `${part("name*=utf-8''model", 'shut')}--b--`],
     ['two names', `${part('name="a"; name="model"', 'shut')}--b--`],
     ['an escaped quote', `${part('name="a"; filename="\\"; name=model; x="', 'shut')}--b--`],
@@ -84,6 +100,8 @@ describe('what two readers could take for two things is refused:', () => {
       'another charset of a model',
       `${part('name="model"', 'shut', 'Content-Type: text/plain; charset=utf-16\r\n')}--b--`,
     ],
+    ['a charset for all fields', `${part('name="_charset_"', 'utf-16')}${part('name="model"', 's\0h\0')}--b--`],
+    ['a model that is no UTF-8', Buffer.from(`${part('name="model"', 'shut\xff')}--b--`, 'latin1')],
     ['a head without end', `--b\r\n${'x'.repeat(5000)}`],
     ['a model without end', part('name="model"', 'x'.repeat(5000))],
   ])('%s', (_, text) => {

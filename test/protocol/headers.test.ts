@@ -114,6 +114,11 @@ describe('on the way up', () => {
     expect(upHeaders(new Headers({ connection: 'x-hop, close', 'x-hop': '1' }), SEALED_UP)).toEqual({})
   })
 
+  test('what no header may hold is refused', () => {
+    expect(() => upHeaders(new Headers({ accept: 'a\x7f' }), SEALED_UP)).toThrow('Malformed accept header')
+    expect(upHeaders(new Headers({ accept: 'a\xe9\tb', cookie: '\x7f' }), SEALED_UP)).toEqual({ accept: 'a\xe9\tb' })
+  })
+
   test('an empty value is a value', () => {
     expect(upHeaders(new Headers({ accept: '' }), SEALED_UP)).toEqual({ accept: '' })
   })

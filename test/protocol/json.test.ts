@@ -241,8 +241,9 @@ describe('a member that is set', () => {
   })
 
   test('is the only change to any object', async () => {
+    const key = string().filter(key => key === 'it' || key.toUpperCase().toLowerCase() !== 'it')
     await assert(
-      asyncProperty(dictionary(string(), constant('v')), string(), async (given, value) => {
+      asyncProperty(dictionary(key, constant('v')), string(), async (given, value) => {
         const text = JSON.stringify(given, null, 1)
         const changed = await set(text, value)
         expect(JSON.parse(changed)).toEqual({ ...given, it: value })

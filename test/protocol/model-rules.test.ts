@@ -22,11 +22,15 @@ const codeOf = (body: string, route = CHAT) =>
     error => (error instanceof Problem ? error.code : error),
   )
 
-test.each(['shut', 'SHUT', ' Shut\\n', '\\u0073hut', '\\u017fhut', '\u017fHUT'])('%s is not available', async id => {
+test.each([
+  ...['shut', 'SHUT', ' Shut\\n', '\\u0073hut', '\\u017fhut', '\u017fHUT'],
+  // Blank to Rust and Python, nothing to C and to whoever looks at it.
+  ...['shut\\u0085', '\\u001cshut', 'shut\\u0000', 'sh\u200but'],
+])('%s is not available', async id => {
   expect(await codeOf(`{"model":"${id}"}`, '/v1/embeddings')).toBe('model_not_available')
 })
 
-test.each(['{"model":"other"}', '{}', '{"model":null}', `{"model":"${'x'.repeat(5000)}"}`, '{"a":{"model":"shut"}}'])(
+test.each(['{"model":"other"}', '{}', '{"model":null}', '{"a":{"model":"shut"}}'])(
   '%s passes as it came',
   async body => {
     expect(await shaped(body, CHAT)).toBe(body)
@@ -45,6 +49,15 @@ test.each([
   ['{"model":"big/kind","in\\u017ftructions":"x"}', RESPONSES],
 ])('%s to %s is refused', async (body, route) => {
   expect(await codeOf(body, route)).toBe('invalid_body')
+})
+
+test('a name longer than any model has, blanks and all, is none', async () => {
+  expect(await codeOf(`{"model":"shut${' '.repeat(5000)}"}`)).toBe('invalid_body')
+})
+
+test('a letter that some make small in one step, and some in two, is one letter', async () => {
+  const rules: ModelRules = new Map([[foldedModel('Mini'), { public: false, prompt: undefined }]])
+  await expect(shaped('{"model":"M\u0130NI"}', CHAT, rules)).rejects.toThrow('not available')
 })
 
 test('no body is looked at while there are no rules', async () => {

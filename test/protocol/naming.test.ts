@@ -56,6 +56,10 @@ describe('what JSON tells of', () => {
     expect(inJson(`{"id":"${'\\u0078'.repeat(255)}"`)).toBe('x'.repeat(255))
   })
 
+  test('is named by nothing that an id could be where its name is too long to read', () => {
+    expect(inJson(`{"id":"${'x'.repeat(1531)}"}`)).toBe('')
+  })
+
   test.each([
     '{"response":{"id":"resp_1"}}',
     '[{"id":"resp_1"}]',
@@ -64,7 +68,6 @@ describe('what JSON tells of', () => {
     '{"id":["resp_1"]}',
     '{"x":"id","y":"resp_1"}',
     '{"x":"\\"id\\":\\"resp_1\\""}',
-    `{"id":"${'x'.repeat(1531)}"}`,
     '"id"',
     '"id":"resp_1"',
     '{"id":"resp_1',
@@ -80,12 +83,14 @@ describe('the response that events tell of', () => {
   const OTHERS = [': ping\n\n', 'data: {"id":"x"}\n\n', 'event: error\ndata: {"code":null}\n\n', 'data\n\n', '\n']
 
   test('is found, and what came before is free, wherever the bytes are split and however lines end', async () => {
+    const mark = constantFrom('', '\ufeff')
+    const end = constantFrom('\n', '\r\n', '\r')
     await assert(
-      property(array(constantFrom(...OTHERS)), constantFrom('\n', '\r\n', '\r'), array(nat()), (others, end, cuts) => {
+      property(array(constantFrom(...OTHERS)), mark, end, array(nat()), (others, mark, end, cuts) => {
         const ended = (text: string) => Buffer.from(text.replaceAll('\n', end))
-        const before = ended(others.join(''))
+        const before = ended(mark + others.join(''))
         const all = Buffer.concat([before, ended(CREATED)])
-        const free = before.length
+        const free = others.length > 0 ? before.length : 0
         expect(fed(new EventNaming(), split(all, cuts))).toEqual({ id: 'resp_1', free })
         expect(fed(new EventNaming(), split(before, cuts))).toEqual({ id: undefined, free })
       }),
@@ -98,6 +103,7 @@ describe('the response that events tell of', () => {
     ['in data of two lines', ['data: {"response":\ndata: {"id":"resp_1"}}\n\n']],
     ['in data of two lines that end in CR LF', ['data: {"response":\r\n', 'data: {"id":"resp_1"}}\r\n']],
     ['behind the name of its event', ['event: x\nid: 7\ndata: {"response":{"id":"resp_1"}}']],
+    ['behind a byte order mark', ['\ufeffdata: {"response":{"id":"resp_1"']],
     ['in a later event', ['data: {"response":{}}\n\ndata: {"response":{"id":"resp_1"}}']],
   ])('is found %s', (_, pieces) => {
     expect(inEvents(...pieces)).toBe('resp_1')
@@ -109,6 +115,7 @@ describe('the response that events tell of', () => {
     ': {"response":{"id":"resp_1"}}\n\n',
     'dat: {"response":{"id":"resp_1"}}\n\n',
     ' data: {"response":{"id":"resp_1"}}\n\n',
+    '\n\ufeffdata: {"response":{"id":"resp_1"}}\n\n',
     'data: {"response":\n\ndata: {"id":"resp_1"}}\n\n',
     'data: {"response":["id","resp_1"]}\n\n',
   ])('is not in %p', text => {

@@ -51,6 +51,7 @@ describe('a problem', () => {
     ['token_bad_signature', 401],
     ['insufficient_scope', 403],
     ['reference_not_supported', 400],
+    ['malformed_header', 400],
     ['malformed_host', 400],
     ['malformed_target', 400],
     ['not_found', 404],

@@ -12,7 +12,9 @@ const freshPath = () => join(freshDirectory(), 'sealgate.db')
 describe('a new SQLite database', () => {
   test('makes a key file beside it that only its owner may read', async () => {
     const path = freshPath()
+    const umask = process.umask(0)
     await identityOf(`sqlite:${path}`)
+    process.umask(umask)
     expect(readFileSync(`${path}.key`, 'utf8')).toMatch(/^[0-9a-f]{64}\n$/)
     expect(statSync(`${path}.key`).mode & 0o777).toBe(0o600)
     expect(readdirSync(join(path, '..')).filter(name => name.includes('key'))).toEqual(['sealgate.db.key'])
@@ -44,9 +46,9 @@ describe('a new SQLite database', () => {
     copy.close()
   })
 
-  test('makes no key file when it is given a key', async () => {
+  test.each(['dataKey', 'agentKey'])('makes no key file when it is given a key: %s', async name => {
     const path = freshPath()
-    await identityOf(`sqlite:${path}`, { dataKey: key(1) })
+    await identityOf(`sqlite:${path}`, { [name]: key(1) })
     expect(existsSync(`${path}.key`)).toBe(false)
   })
 
@@ -91,6 +93,24 @@ describe('a key file', () => {
     const path = join(directory, 'b')
     await Bun.write(join(`${path}.key`, 'inside'), '')
     expect(await faultOf(open(`sqlite:${path}`))).toBeInstanceOf(KeyFault)
+  })
+
+  test('that others may read is shut to them when it is read', async () => {
+    const path = freshPath()
+    writeFileSync(`${path}.key`, hex(key(1)), { mode: 0o644 })
+    await identityOf(`sqlite:${path}`)
+    expect(statSync(`${path}.key`).mode & 0o777).toBe(0o600)
+  })
+
+  test('is not read where a guest agent gives a key, and named where that does not fit', async () => {
+    const path = freshPath()
+    await identityOf(`sqlite:${path}`)
+    writeFileSync(`${path}.key`, 'nobody reads this')
+    await untouched(path, async () => {
+      const fault = await faultOf(open(`sqlite:${path}`, { agentKey: key(1) }))
+      expect(fault).toBeInstanceOf(KeyFault)
+      expect(fault.message).toContain(`run \`sealgate rekey\` with DATA_KEY_PREVIOUS_FILE=${path}.key; else`)
+    })
   })
 
   test('refuses a key file that was swapped', async () => {

@@ -6,6 +6,7 @@ import { DATA_KEY, openTest } from '../kit/database.ts'
 import { engines } from '../kit/engines.ts'
 import { faultOf, hex, identityOf, key, open } from '../kit/opening.ts'
 import { otherProcess } from '../kit/other-process.ts'
+import { leave, tracesOf } from '../kit/rekeying.ts'
 
 const ALL = MIGRATIONS.map((_, index) => index + 1)
 
@@ -34,6 +35,37 @@ describe.each(engines)('a database on $name', ({ fresh, run }) => {
     expect(fault.message).not.toContain(hex(key(2)))
     expect(await rows(url)).toEqual(before)
     expect(await identityOf(url, { dataKey: key(1) })).toHaveLength(64)
+  })
+
+  test('opens with the key of a guest agent as with that DATA_KEY, which goes before it', async () => {
+    const url = await fresh()
+    const sources = []
+    for (const given of [{ agentKey: key(1) }, { dataKey: key(1) }, { dataKey: key(1), agentKey: key(2) }]) {
+      const { store, keySource } = await open(url, given)
+      await store.close()
+      sources.push(keySource)
+    }
+    expect(sources).toEqual(['dstack', 'DATA_KEY', 'DATA_KEY'])
+  })
+
+  test('of another guest agent is refused in a line that names rekey, and nothing is written', async () => {
+    const url = await fresh()
+    await identityOf(url, { agentKey: key(1) })
+    leave(url)
+    const before = await tracesOf(url)
+    const fault = await faultOf(open(url, { agentKey: key(2) }))
+    expect(fault).toBeInstanceOf(KeyFault)
+    expect(fault.message).toMatch(
+      /^The key that this TEE's guest agent gives is not the one .* another application .*DATA_KEY_PREVIOUS; .*\.$/,
+    )
+    expect(await tracesOf(url)).toEqual(before)
+  })
+
+  test('with the right key of an agent and another IDENTITY_HASH_KEY is told that it is this', async () => {
+    const url = await fresh()
+    await identityOf(url, { agentKey: key(1), identityKey: key(3) })
+    const fault = await faultOf(open(url, { agentKey: key(1), identityKey: key(4) }))
+    expect(fault.message).toContain('IDENTITY_HASH_KEY')
   })
 
   test('refuses another IDENTITY_HASH_KEY, and none where there was one', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type CloudGateway, cloudGateways, RESPONSE_DUE_MS, wrongIn } from '../kit/books.ts'
 import { lock } from '../kit/conversing.ts'
 import { engines } from '../kit/engines.ts'
+import { rawUpstream } from '../kit/raw.ts'
 import { eventually } from '../kit/stage.ts'
 
 const { start, also, clear } = cloudGateways()
@@ -212,6 +213,7 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
 
   test.each([
     ['that no id can be', ['{"id":"../models"}'], { 'content-type': 'application/json' }],
+    ['too long to be an id', [`{"id":"${'x'.repeat(2000)}"}`], { 'content-type': 'application/json' }],
     ['in a coding that nobody asked for', ['{}'], { 'content-type': 'application/json', 'content-encoding': 'gzip' }],
   ])('what names itself %s is refused', async (_, pieces, headers) => {
     const { ask, kit, clock, books } = await before(pieces, headers)
@@ -220,6 +222,13 @@ describe.each(engines)('on $name', ({ name, fresh, run }) => {
     clock.pass(RESPONSE_DUE_MS)
     await kit.reconcile()
     expect((await books()).makings).toBe(0)
+  })
+
+  test('what is framed as no HTTP is nobody’s, and is asked about', async () => {
+    const odd = also(await rawUpstream('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{"id":"resp_1"}'))
+    const { ask, books } = await start(await fresh(), { cloud: odd.url })
+    expect((await ask(RESPOND, { body: JSON.stringify(ASKED) })).status).toBe(502)
+    expect(await books()).toEqual({ owned: [], orphans: [], makings: 1 })
   })
 
   test('somebody else’s id stays theirs', async () => {

@@ -44,7 +44,7 @@ async function ruling(way: 'cloud' | 'enclave', base = upstream.url): Promise<Ki
     { id: 'told', prompt: PROMPT },
   ])
   await store.close()
-  const backend = way === 'cloud' ? { cloud: base, isSealing: false } : {}
+  const backend = way === 'cloud' ? { cloud: base, isSealing: false } : { enclaveHosts: ['*.inference.tinfoil.sh'] }
   const kit = await startGateway({ upstream: base, database: url, ...backend })
   kits.push(kit)
   return kit
@@ -78,6 +78,9 @@ describe.each(['cloud', 'enclave'] as const)('an open body to the %s', way => {
   ])('is a 403 at %s where it names a model that is shut', async path => {
     const body = '{"input":"x","model":"Sh\\u0075T"}'
     expect(await sent(path, { body, headers: JSON_TYPE })).toMatchObject({ status: 403, code: 'model_not_available' })
+    expect(heard).toEqual([])
+    const tool = '{"model":"other","tools":[{"model":"shut"}]}'
+    expect((await sent(path, { body: tool, headers: JSON_TYPE })).code).toBe('model_not_available')
     expect(heard).toEqual([])
     expect((await sent(path, { body: '[{"model":"shut"}]', headers: JSON_TYPE })).code).toBe('malformed_json')
   })
@@ -129,12 +132,15 @@ describe.each(['cloud', 'enclave'] as const)('an open body to the %s', way => {
   })
 })
 
-test('a header to an enclave names no model that is shut', async () => {
+test.each([
+  ['x-tinfoil-model', 'Shut'],
+  ['x-tinfoil-enclave-url', 'https://shut.inference.tinfoil.sh'],
+])('the header %s to an enclave names no model that is shut', async (name, value) => {
   const kit = await ruling('enclave')
   heard.length = 0
-  const headers = { ...JSON_TYPE, ...(await kit.bearer()), 'x-tinfoil-model': 'Shut' }
+  const headers = { ...JSON_TYPE, ...(await kit.bearer()), [name]: value }
   const answer = await fetch(`${kit.url}/v1/chat/completions`, { method: 'POST', headers, body: CHAT })
-  expect([answer.status, heard]).toEqual([403, []])
+  expect([answer.status, await answer.text(), heard]).toEqual([403, expect.stringContaining('model_not_available'), []])
 })
 
 test('a sealed body is nobody’s to rule about', async () => {

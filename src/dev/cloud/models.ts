@@ -2,8 +2,8 @@ import { json } from '../answers.ts'
 import type { Routes } from './call.ts'
 import { missing } from './refusal.ts'
 
-// Named as NEAR AI names its own, with a slash.
-const MODELS = ['stand-in/small', 'stand-in/large']
+/** Named as NEAR AI names its own, with a slash. */
+export const MODELS: readonly string[] = ['stand-in/small', 'stand-in/large']
 
 /** Models as OpenAI lists them, and as NEAR AI does. */
 export function models(): Routes {

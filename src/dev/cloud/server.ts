@@ -1,11 +1,12 @@
 import { type Sending, serveHttp } from '../server.ts'
+import { attestation } from './attestation.ts'
 import { type Call, type Heard, overheard, type Serve } from './call.ts'
 import { chat } from './chat.ts'
 import { conversations } from './conversations.ts'
 import { files } from './files.ts'
 import { items } from './items.ts'
 import { Keys, login } from './login.ts'
-import { models } from './models.ts'
+import { MODELS, models } from './models.ts'
 import { missing } from './refusal.ts'
 import { responses } from './responses.ts'
 import { routing } from './routing.ts'
@@ -45,8 +46,8 @@ export interface StandInCloud {
 const OPEN = 'POST auth/vpc/login'
 
 /**
- * A server for dev mode and tests in the shape of NEAR AI's cloud-api: conversations, responses, chat, files and models
- * behind an API key, kept in memory, all in one workspace. No model answers; the text says so.
+ * A server for dev mode and tests in the shape of NEAR AI's cloud-api: conversations, responses, chat, files, models and
+ * reports behind an API key, kept in memory, all in one workspace. No model answers; the text says so.
  */
 export async function standInCloud(options: CloudOptions = {}): Promise<StandInCloud> {
   const state = emptyState()
@@ -89,6 +90,7 @@ function routesOf(state: State, keys: Keys, { secret, ...options }: CloudOptions
     ...files(state, manner),
     ...models(),
     ...signatures(state),
+    ...attestation(MODELS),
     ...login(keys, secret, manner),
   }
 }

@@ -24,8 +24,11 @@ const GUARD = { access: 'admin', limited: 'caller', parse: 'none' } as const
 const PATH = '/v1/admin/models'
 const SETTINGS = { public: optional(nullable(flag)), system_prompt: optional(nullable(prose(65_536))) }
 const ID = line(MOST_ID)
-// All of them are held in memory.
+// What `gate/target` refuses in a path could never be forgotten again.
+const UNNAMEABLE = /[%\\]|^\/|\/\/|(?:^|\/)\.{1,2}(?:\/|$)/
+// All of them are held in memory, and read every four seconds: a mebibyte takes 8 to 20 ms, in which nobody else is served.
 const MOST_MODELS = 1000
+const MOST_BYTES = 1_048_576
 
 /** What operators rule about models: who may be asked, and what is said to it first. */
 export const adminModels = (deps: Deps) => {
@@ -62,9 +65,7 @@ async function change(request: Request, exchange: Exchange, { ownBody, rules, mo
   const changes = await changesIn(await ownBody(request, exchange))
   const ids = changes.map(({ id }) => foldedModel(id))
   if (!isForced) requireListed(ids, new Set((await modelIds()).map(foldedModel)))
-  const before = await rules.list()
-  if (new Set([...ids, ...before.map(({ id }) => foldedModel(id))]).size > MOST_MODELS)
-    throw invalidBody(`there would be rules about more than ${MOST_MODELS} models.`)
+  requireRoom(await rules.list(), changes)
   await rules.change(changes)
   const after = new Map((await rules.list()).map(model => [foldedModel(model.id), model]))
   return told(ids.flatMap(id => after.get(id) ?? []).map(shown))
@@ -79,11 +80,25 @@ async function changesIn(bytes: Uint8Array): Promise<Change[]> {
     throw invalidBody('it names one model twice, in other letters.')
   return Promise.all(
     given.map(async ([id, settings]) => {
-      if (!ID.fits(id) || foldedModel(id) === '') throw invalidBody(`a model's id must be ${ID.expects}.`)
+      if (!ID.fits(id) || foldedModel(id) === '' || UNNAMEABLE.test(id))
+        throw invalidBody(`a model's id must be ${ID.expects}, and fit into a path: without "%", "\\", "//" and "..".`)
+      if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
+        throw invalidBody('what it says of a model must be an object, as {"public":false}.')
       const read = await readMembers(Buffer.from(JSON.stringify(settings)), SETTINGS)
       return { id, public: read.public, prompt: read.system_prompt }
     }),
   )
+}
+
+function requireRoom(before: readonly RuledModel[], changes: readonly Change[]): void {
+  const bytes = new Map(before.map(({ id, prompt }) => [foldedModel(id), Buffer.byteLength(prompt ?? '')]))
+  for (const { id, prompt } of changes) {
+    const now = prompt === undefined ? (bytes.get(foldedModel(id)) ?? 0) : Buffer.byteLength(prompt ?? '')
+    bytes.set(foldedModel(id), now)
+  }
+  if (bytes.size > MOST_MODELS) throw invalidBody(`there would be rules about more than ${MOST_MODELS} models.`)
+  if (bytes.values().reduce((sum, each) => sum + each, 0) > MOST_BYTES)
+    throw invalidBody(`all prompts together would be longer than ${MOST_BYTES} bytes: shorten some, or take some back.`)
 }
 
 function requireListed(ids: readonly string[], listed: ReadonlySet<string>): void {

@@ -1,3 +1,5 @@
+import { jsonOf } from '../../protocol/held.ts'
+
 /** A file as a backend tells it when it is there; what else it says is not kept. */
 export interface File {
   readonly id: string
@@ -11,7 +13,7 @@ export interface File {
 
 /** What an answer tells of the file of that id; of what it does not tell, nothing, and the time is `now`, in milliseconds. */
 export function fileIn(id: string, answer: Uint8Array, now: number): File {
-  const { bytes, created_at, expires_at, filename, purpose } = Object(JSON.parse(Buffer.from(answer).toString()))
+  const { bytes, created_at, expires_at, filename, purpose } = Object(jsonOf(Buffer.from(answer)))
   return {
     id,
     bytes: whole(bytes) ?? 0,

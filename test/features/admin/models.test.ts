@@ -67,7 +67,6 @@ describe.each(engines)('on $name', ({ fresh }) => {
     ['an empty id', { '': {} }],
     ['a blank id', { '  ': {} }],
     ['one model in two spellings', { 'stand-in/small': {}, 'STAND-IN/small': {} }],
-    ['settings that are none', { 'stand-in/small': 1 }],
     ['another setting', { 'stand-in/small': { publc: false } }],
     ['a flag that is none', { 'stand-in/small': { public: 'false' } }],
     ['a prompt that is too long', { 'stand-in/small': { system_prompt: 'ä'.repeat(32_769) } }],
@@ -76,6 +75,25 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect(['invalid_body', 'malformed_json']).toContain(await codeOf(await change(body)))
     expect((await list()).total).toBe(0)
   })
+
+  test('what is no object of settings is refused as that', async () => {
+    for (const settings of [1, null, true, []]) {
+      const { error } = (await (await change({ 'stand-in/small': settings })).json()) as { error: { message: string } }
+      expect(error.message).toBe('Invalid body: what it says of a model must be an object, as {"public":false}.')
+    }
+  })
+
+  test.each(['a%b', 'a\\b', '/a', 'a//b', '..', 'a/./b'])('the id %p, which no path can hold, is refused', async id => {
+    expect(await codeOf(await change({ [id]: { public: false } }, '?force=true'))).toBe('invalid_body')
+  })
+
+  test.each(['a/', '.a./b..', 'a?b#c', 'a;b:[1]', 'ä \u{1f512}'])(
+    'the id %p is ruled about and forgotten',
+    async id => {
+      expect((await change({ [id]: { public: false } }, '?force=true')).status).toBe(200)
+      expect((await remove(encodeURIComponent(id).replaceAll('%2F', '/'))).status).toBe(204)
+    },
+  )
 
   test.each(['limit=0', 'limit=101', 'offset=-1', 'limit=1&limit=1', 'after=x'])(
     'the query %s is refused',
@@ -89,6 +107,18 @@ describe.each(engines)('on $name', ({ fresh }) => {
     expect((await change({ 'stand-in/small': { system_prompt: prompt } })).status).toBe(200)
     expect((await list()).models[0]?.settings.system_prompt).toBe(prompt)
     expect((await remove('stand-in/small')).status).toBe(204)
+  })
+
+  test('all prompts together are of a mebibyte at most: each process reads them all, time and again', async () => {
+    const [half, full] = ['x'.repeat(32_768), 'x'.repeat(65_536)]
+    const named = (from: number, count: number, system_prompt: string | null) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`m${from + at}`, { system_prompt }]))
+    for (let from = 0; from < 15; from += 3)
+      expect((await change(named(from, 3, full), '?force=true')).status).toBe(200)
+    expect((await change({ ...named(15, 1, half), ...named(16, 1, half) }, '?force=true')).status).toBe(200)
+    expect(await codeOf(await change(named(17, 1, 'x'), '?force=true'))).toBe('invalid_body')
+    expect((await change({ ...named(0, 1, half), ...named(17, 1, half) }, '?force=true')).status).toBe(200)
+    for (let at = 0; at < 18; at++) expect((await remove(`m${at}`)).status).toBe(204)
   })
 
   test('whoever does not administer is refused, whatever they ask, and the backend hears nothing', async () => {

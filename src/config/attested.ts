@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import { type Config, rows } from '../settings.ts'
+
+/** The settings that change what a caller is promised, by name; one that is not given is `null`. */
+export function attestedOf(config: Config): Readonly<Record<string, unknown>> {
+  const stated = rows.filter(([, { attested }]) => attested !== false)
+  return Object.fromEntries(
+    stated.map(([key, { attested }]) => {
+      const value: unknown = config[key] ?? null
+      return [key, attested === 'digest' && value !== null ? digestOf(canonicalize(value) ?? '') : shown(value)]
+    }),
+  )
+}
+
+/** The query of an address may hold a token of the operator's: that it is another one shows all the same. */
+function shown(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/\?.*$/s, query => `?${digestOf(query)}`) : value
+}
+
+const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`

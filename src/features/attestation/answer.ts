@@ -1,0 +1,55 @@
+import { imageDigests } from '../../tee/images.ts'
+import type { Algorithm, SigningKeys } from '../../tee/signing.ts'
+import type { Tee } from '../../tee/tee.ts'
+import type { Reported } from '../../upstream/reports.ts'
+import type { Proof } from './proof.ts'
+
+interface Told {
+  readonly mode: Tee['mode']
+  readonly signing: SigningKeys
+  readonly algorithm: Algorithm
+  /** As the client wrote it. */
+  readonly nonce: string
+  readonly proof: Proof
+  readonly reported: Reported
+}
+
+/** A report as JSON: our own part first, then what backends said, byte for byte. */
+export function reportOf({ reported, ...own }: Told): Uint8Array<ArrayBuffer> {
+  const { members, failures } = reported
+  const failed = Object.keys(failures).length > 0 && { upstream_error: failures }
+  const ours = JSON.stringify({ ...ownMembers(own), ...failed })
+  const pieces = members.flatMap(member => [COMMA, member])
+  return Buffer.concat([Buffer.from(ours.slice(0, -1)), ...pieces, END])
+}
+
+const COMMA = Buffer.from(',')
+const END = Buffer.from('}')
+
+function ownMembers({ mode, signing, algorithm, nonce, proof }: Omit<Told, 'reported'>) {
+  const { quoted, info, differing } = proof
+  const shared = {
+    signing_address: signing[algorithm].address,
+    signing_algo: algorithm,
+    request_nonce: nonce,
+    intel_quote: hexOf(quoted.quote),
+    info: info.told,
+  }
+  return {
+    gateway_attestation: {
+      ...shared,
+      mode,
+      report_data: hexOf(proof.reportData),
+      statement: proof.statement,
+      event_log: quoted.eventLog,
+      app_compose: info.appCompose,
+      image_digests: imageDigests(info.appCompose),
+      vm_config: quoted.vmConfig ?? null,
+      replay: differing.length === 0 ? 'ok' : `differs: ${differing.join(', ')}`,
+    },
+    // In the types of NEAR AI's chat-api, for clients of theirs.
+    chat_api_gateway_attestation: { ...shared, event_log: JSON.parse(quoted.eventLog) },
+  }
+}
+
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

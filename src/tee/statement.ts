@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto'
+import canonicalize from 'canonicalize'
+import type { SigningKey, SigningKeys } from './signing.ts'
+import type { KeySource, Tee } from './tee.ts'
+
+/** What a quote is to prove. */
+export interface Stated {
+  readonly version: string
+  /** Of this program's source; `unknown` where it was not built from one. */
+  readonly commit: string
+  readonly mode: Tee['mode']
+  /** By name, as an operator gave them; none of them a secret. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly keySource: KeySource
+  /** Who is asked, by name. */
+  readonly backends: readonly string[]
+  readonly signing: SigningKeys
+  /** SHA-256 of the public key that TLS showed (SPKI, DER), in hex. */
+  readonly spki: string | undefined
+  /** The HPKE configuration that was relayed last. */
+  readonly hpkeKeys: Uint8Array | undefined
+}
+
+// Whoever signs by a key, and for what, must not be taken for another: a new role or a new key has another path.
+const PURPOSE = 'sealgate.report_data.v1'
+const RECEIPT = { role: 'receipt', epoch: 1 }
+
+/** A statement in canonical JSON (RFC 8785): what is hashed is this very text. */
+export function statementOf({ version, commit, mode, settings, ...stated }: Stated): string {
+  const { keySource, backends, signing, spki, hpkeKeys } = stated
+  const keyset = {
+    ed25519: receiptKey(signing.ed25519),
+    ecdsa: receiptKey(signing.ecdsa),
+    ...(spki !== undefined && { tls_spki_sha256: spki }),
+    ...(hpkeKeys && { hpke_config_sha256: sha256(hpkeKeys).toString('hex') }),
+  }
+  const effective = { ...settings, backends, keys: keySource, tee: mode }
+  const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings: effective })
+  if (text === undefined) throw new TypeError('a statement that is no JSON')
+  return text
+}
+
+/** What is quoted: the SHA-256 of a statement, and a nonce of 64 hex digits. */
+export function reportDataOf(statement: string, nonce: string): Uint8Array {
+  return Buffer.concat([sha256(statement), Buffer.from(nonce, 'hex')])
+}
+
+const receiptKey = ({ publicKey, address }: SigningKey) => ({ ...RECEIPT, public_key: publicKey, address })
+
+const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest()

@@ -1,0 +1,32 @@
+import { afterAll, expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freshDirectory } from '../kit/directory.ts'
+
+const script = join(import.meta.dir, '../../src/dev/commit.sh')
+const directory = freshDirectory()
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const { PATH = '' } = process.env
+/** Nothing of who runs the tests, and no repository that the directory may stand in. */
+const env = { PATH, GIT_CEILING_DIRECTORIES: join(directory, '..'), GIT_CONFIG_GLOBAL: '/dev/null' }
+
+function run(command: string[], more: Record<string, string> = {}): string {
+  return Bun.spawnSync(command, { cwd: directory, env: { ...env, ...more } })
+    .stdout.toString()
+    .trim()
+}
+
+test('a build is of a commit, unless something was changed since', () => {
+  const commit = (more?: Record<string, string>) => run(['sh', script], more)
+  expect(commit()).toBe('unknown')
+  expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe('c0ffee')
+  writeFileSync(join(directory, 'a'), '1')
+  run(['git', 'init', '-q'])
+  run(['git', 'add', 'a'])
+  run(['git', '-c', 'user.name=Test', '-c', 'user.email=test@example.com', 'commit', '-q', '-m', 'a'])
+  expect(commit()).toMatch(/^[\da-f]{40}$/)
+  expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe(run(['git', 'rev-parse', 'HEAD']))
+  writeFileSync(join(directory, 'a'), '2')
+  expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe('unknown')
+})
