@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile, type Running, start, startDev } from './kit/binary.ts'
+import { forLocalhost } from './kit/certificates.ts'
 import { freshDirectory } from './kit/directory.ts'
 import { madePair } from './kit/tls.ts'
 
@@ -118,6 +119,23 @@ describe('the executable with TLS', () => {
     ].map(args => start(sealgate, { cwd, args }))
     expect([await check?.exited, await plain?.exited, await second?.exited]).toEqual([0, 1, 1])
     expect(second?.output()).toContain(`port ${port} is in use: stop what uses it, or set PORT`)
+  })
+
+  test('is verified over that key, and refuted over the key of whoever stands between', async () => {
+    const cwd = empty('verify')
+    const gateway = await dev({ cwd, args: ['--tls', 'dstack'] })
+    const real = `https://127.0.0.1:${new URL(gateway.url).port}`
+    using between = Bun.serve({
+      port: 0,
+      tls: forLocalhost,
+      fetch: ({ url }) => fetch(real + url.slice(new URL(url).origin.length), { tls: { rejectUnauthorized: false } }),
+    })
+    const [own, other] = [real, `https://localhost:${between.port}`].map(url =>
+      start(sealgate, { cwd, args: ['verify', url] }),
+    )
+    expect([await own?.exited, await other?.exited]).toEqual([3, 1])
+    expect(own?.output()).toStartWith('SIMULATED: proves nothing about hardware\n')
+    expect(other?.output()).toMatch(/\n {2}FAIL {9}TLS key .*somebody stands between\n/)
   })
 
   test('says in one line that there is no guest agent to give a key, and exits with 1', async () => {

@@ -21,7 +21,7 @@ const PATH = '/v1/attestation/report'
  * Asks a gateway who it is, by a connection of its own: no proxy, no redirects, 8 MiB and so many milliseconds at most.
  * The certificate's name and authority are not judged: the key is, by the quote. @throws NoReport
  */
-export async function fetchReport(url: URL, nonce: string, withinMs = 30_000): Promise<Fetched> {
+export async function fetchReport(url: URL, nonce: string, withinMs = 60_000): Promise<Fetched> {
   const path = `${url.pathname.replace(/\/+$/, '').replace(PATH, '')}${PATH}?nonce=${nonce}`
   const asked = ask(url, path)
   const timer = setTimeout(() => asked.destroy(new NoReport(`does not answer within ${withinMs / 1000} s`)), withinMs)

@@ -21,19 +21,20 @@ const MEANING: Readonly<Record<Exit, { word: string; sentence: string }>> = {
 
 /** A verdict for a person to read; of a simulated report, that comes first. */
 export function verdictText(told: Told): string {
-  const { url, at, nonce, exit, parts } = told
+  const { url, at, nonce, exit, parts, unjudged } = told
   const heading = `${url}, judged as of ${new Date(at).toISOString().slice(0, 19)}Z, asked with nonce ${nonce}`
   const { sentence } = MEANING[exit]
   const sections = parts.map(partText)
-  return plain([...(exit === 3 ? [sentence] : []), heading, '', ...sections, sentence].join('\n').concat('\n'))
+  const others = unjudged.length > 0 ? [`Handed on, and not judged here: ${unjudged.join(', ')}`, ''] : []
+  return plain(`${[...(exit === 3 ? [sentence] : []), heading, '', ...sections, ...others, sentence].join('\n')}\n`)
 }
 
 /** The same for a program. */
-export function verdictJson({ exit, url, at, nonce, spki, parts }: Told): string {
+export function verdictJson({ exit, url, at, nonce, spki, parts, unjudged }: Told): string {
   const told = parts.map(({ name, checks, claims }) => ({ name, checks, ...claims }))
   const { word } = MEANING[exit]
   const head = { exit, verdict: word, url, at: new Date(at).toISOString(), nonce, tls_spki_sha256: spki ?? null }
-  return `${JSON.stringify({ ...head, parts: told }, null, 2)}\n`
+  return `${JSON.stringify({ ...head, parts: told, unjudged }, null, 2)}\n`
 }
 
 function partText({ name, checks, claims: { measured, unsigned } }: Part): string {

@@ -31,6 +31,8 @@ export type Exit = 0 | 1 | 2 | 3
 export interface Verdict {
   readonly exit: Exit
   readonly parts: readonly Part[]
+  /** Members of the report that are not looked at. */
+  readonly unjudged: readonly string[]
 }
 
 // The one is NVIDIA's alone to tell; the other says again what the event log says.
@@ -38,8 +40,14 @@ const MAY_BE_UNTOLD: ReadonlySet<string> = new Set(['NRAS', 'MRCONFIGID'])
 const SIMULATED = check('hardware', () => {
   throw new Untold('simulated: no hardware signed this')
 })
-const OWN = ['request_nonce', 'report_data', 'statement', 'intel_quote', 'event_log', 'app_compose']
-const SIGNED = new Set([...OWN, 'signing_address', 'signing_algo', 'tls_cert_fingerprint', 'collateral'])
+const BOUND = ['request_nonce', 'intel_quote', 'event_log', 'signing_address']
+const OWN = new Set([...BOUND, 'signing_algo', 'report_data', 'statement', 'app_compose', 'collateral'])
+const NEAR = new Set([...BOUND, 'tls_cert_fingerprint'])
+/** What is judged, and what says the same again in other types. */
+const JUDGED = new Set([
+  ...['gateway_attestation', 'chat_api_gateway_attestation', 'cloud_api_gateway_attestation', 'model_attestations'],
+  'upstream_error',
+])
 
 /** Judges a whole report: the gateway's own part, and those of others that it hands on. */
 export function judgeReport(report: unknown, given: Given): Verdict {
@@ -49,11 +57,12 @@ export function judgeReport(report: unknown, given: Given): Verdict {
   const others = nearParts(whole).map(({ name, part }) => ({
     name,
     checks: simulated ? [SIMULATED] : nearPart(part, given),
-    claims: claims(part, SIGNED),
+    claims: claims(part, NEAR),
   }))
   const failures = failureChecks(whole)
+  const unjudged = Object.keys(whole).filter(name => !JUDGED.has(name))
   const parts = [
-    { name: 'gateway', checks: [...gatewayPart(own, given, simulated), ...failures], claims: claims(own, SIGNED) },
+    { name: 'gateway', checks: [...gatewayPart(own, given, simulated), ...failures], claims: claims(own, OWN) },
     ...others,
   ]
   return {
@@ -62,6 +71,7 @@ export function judgeReport(report: unknown, given: Given): Verdict {
       simulated,
     ),
     parts,
+    unjudged,
   }
 }
 
@@ -136,11 +146,12 @@ export function quotesIn(report: unknown): readonly Uint8Array[] {
   return parts.flatMap(({ intel_quote: hex }) => (typeof hex === 'string' ? [Buffer.from(hex, 'hex')] : []))
 }
 
-/** A backend that gave no report is not vouched for. */
+/** A backend of NEAR AI's kind that gave no report is not vouched for; of Tinfoil's no part is judged here. */
 function failureChecks({ upstream_error: failures }: Members): readonly Check[] {
-  return Object.keys(Object(failures)).map(name =>
-    check(`backend ${name}`, () => {
-      throw new Untold('it gave the gateway no report')
+  if (!Object.hasOwn(Object(failures), 'openai')) return []
+  return [
+    check('backend', () => {
+      throw new Untold('it gave the gateway no report of itself')
     }),
-  )
+  ]
 }

@@ -16,7 +16,7 @@ export interface QuoteTwist {
 const attestationKeys = newKeys()
 
 /** A quote of version 4 that a platform signs, over these fields. */
-async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Promise<Buffer> {
+export async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Promise<Buffer> {
   const { publicKey, privateKey } = await attestationKeys
   const point = Buffer.from(await crypto.subtle.exportKey('raw', publicKey)).subarray(1)
   const header = Buffer.concat([Buffer.from('0400020081000000', 'hex'), Buffer.alloc(4), VENDOR, Buffer.alloc(20)])
@@ -55,7 +55,7 @@ function qeReport(
   return Buffer.concat([...head, u16(2), u16(svn), Buffer.alloc(60), padded(bound, 64)])
 }
 
-const COMPOSE = JSON.stringify({ manifest_version: 2, name: 'gateway', key_provider_id: '' })
+export const COMPOSE = JSON.stringify({ manifest_version: 2, name: 'gateway', key_provider_id: '' })
 export const COMPOSE_HASH = createHash('sha256').update(COMPOSE).digest('hex')
 export const SPKI = 'ab'.repeat(32)
 const KEYSET = {
@@ -81,7 +81,7 @@ const event = (name: string, payload: string): LogEvent => {
 export const BOOT = [event('app-id', '11'.repeat(20)), event('compose-hash', COMPOSE_HASH), event('system-ready', '')]
 export const own = event
 
-const logOf = (events: readonly LogEvent[]) =>
+export const logOf = (events: readonly LogEvent[]) =>
   events.map(({ imr, type, digest, name, payload }) => ({
     ...{ imr, event_type: type, event: name },
     digest: Buffer.from(digest).toString('hex'),

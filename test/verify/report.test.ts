@@ -214,9 +214,12 @@ describe('what could not be told is said of a report', () => {
 
   test('of a gateway whose backend gave none', async () => {
     const maker = await intel()
-    const report = { ...(await reportBy(maker, { nonce: NONCE })), upstream_error: { cloud: 'upstream_timeout' } }
+    const report = {
+      ...(await reportBy(maker, { nonce: NONCE })),
+      upstream_error: { openai: { code: 'upstream_timeout' } },
+    }
     const { exit, parts } = judgeReport(report, givenBy(maker))
-    expect([exit, parts[0]?.checks.at(-1)?.name]).toEqual([2, 'backend cloud'])
+    expect([exit, parts[0]?.checks.at(-1)?.name]).toEqual([2, 'backend'])
   })
 })
 
