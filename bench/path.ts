@@ -109,6 +109,7 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     store,
     keys,
     tee: undefined,
+    collateralOf: undefined,
     signing: signingKeys(keys),
     commit: 'unknown',
     keySource: 'memory',

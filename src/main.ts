@@ -3,7 +3,6 @@ import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
-import { verify } from './cli/verify.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
 import { ListenFault } from './listening.ts'
@@ -48,7 +47,8 @@ async function main(): Promise<number> {
       return 0
     }
     case 'verify':
-      return verify(readCommand(argv), { ...sources, write, say })
+      // A gateway never needs it.
+      return (await import('./cli/verify.ts')).verify(readCommand(argv), { ...sources, write, say })
     case 'serve': {
       keepKeys()
       await serve(configured(), { write, onSignal })

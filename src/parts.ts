@@ -14,6 +14,7 @@ import type { SigningKeys } from './tee/signing.ts'
 import type { KeySource, Tee } from './tee/tee.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
+import type { CollateralOf } from './upstream/collateral.ts'
 import type { Transport } from './upstream/transport.ts'
 
 /** Everything a gateway is made of. */
@@ -28,6 +29,8 @@ export interface Parts {
   keys: Keys
   /** The TEE it runs in; absent outside one. */
   tee: Tee | undefined
+  /** What Intel publishes about the machine of that TEE, to go with its quotes; absent where nobody is asked for it. */
+  collateralOf: CollateralOf | undefined
   /** The keys that stand in what a TEE quotes. */
   signing: SigningKeys
   /** Where the root of the keys comes from. */

@@ -23,6 +23,8 @@ import { renewing } from './tls/renewing.ts'
 import type { Source, Taken } from './tls/source.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
+import { keptCollateral } from './upstream/collateral.ts'
+import { pcs } from './upstream/pcs.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
@@ -83,6 +85,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     now: Date.now,
     tee,
     attested: attestedOf(config),
+    collateralOf: collateral(config, log),
     ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
@@ -154,6 +157,10 @@ function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep'
 
 function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {
   return setInterval(renewing({ source, first, replace, now: Date.now, log }), CERTIFICATES_MS)
+}
+
+function collateral({ PCCS_URL: origin }: Config, log: Log) {
+  return origin === undefined ? undefined : keptCollateral({ fetchCollateral: pcs(origin, send), now: Date.now, log })
 }
 
 interface Kept {

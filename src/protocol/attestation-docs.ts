@@ -33,13 +33,15 @@ const OWN = {
   replay: { type: 'string', description: '`ok`, or which registers the event log does not lead to.' },
 }
 
+const COLLATERAL = { ...object, description: 'What Intel publishes about this machine, if the gateway has PCCS_URL.' }
+
 const schemaOf = (properties: Readonly<Record<string, object>>, more: object = {}) => {
   return { type: 'object', required: Object.keys(properties), properties: { ...properties, ...more } }
 }
 
 const REPORT = schemaOf(
   {
-    gateway_attestation: schemaOf(OWN),
+    gateway_attestation: schemaOf(OWN, { collateral: COLLATERAL }),
     chat_api_gateway_attestation: schemaOf({ ...SHARED, event_log: { type: 'array', items: object } }),
   },
   {

@@ -27,6 +27,7 @@ export type Event =
   | 'making_lost'
   | 'models_failed'
   | 'report_failed'
+  | 'collateral_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
   | 'tls_renewed'

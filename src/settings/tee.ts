@@ -1,4 +1,4 @@
-import { agentAddress, choice, path } from '../protocol/kinds.ts'
+import { agentAddress, baseUrl, choice, path } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** The TEE that it runs in, and TLS, where that ends here. */
@@ -17,6 +17,13 @@ export const tee = {
     attested: true,
     what: 'The guest agent in dev mode, a path or an http URL; nowhere else is it heeded: whoever sets it could give keys.',
     why: 'Developers who have the simulator of dstack.',
+  },
+  PCCS_URL: {
+    kind: baseUrl,
+    unset: 'nobody is asked',
+    attested: false,
+    what: 'Where to fetch, once a day, what Intel publishes about this machine: reports hand it on, so that clients need ask nobody.',
+    why: 'Operators in a TEE: `https://api.trustedservices.intel.com`, or a service that caches it.',
   },
   TLS: {
     kind: choice('off', 'dstack'),

@@ -20,6 +20,7 @@ import { signingKeys } from '../../src/tee/signing.ts'
 import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
+import type { CollateralOf } from '../../src/upstream/collateral.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
 import { vpc } from '../../src/upstream/vpc.ts'
@@ -91,6 +92,8 @@ export interface KitOptions {
   signIn?: (url: string) => Partial<SignInOptions>
   /** The TEE it runs in; none unless given. */
   tee?: Tee
+  /** What Intel publishes about its machine; nobody is asked for it unless given. */
+  collateralOf?: CollateralOf
   /** The settings that reports state. */
   attested?: Readonly<Record<string, unknown>>
   expected?: { issuer: string | undefined; audiences: readonly string[] }
@@ -190,6 +193,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     store,
     keys,
     tee: given.tee,
+    collateralOf: given.collateralOf,
     signing: signingKeys(keys),
     keySet: set,
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,

@@ -1,3 +1,4 @@
+import type { Collateral } from '../../tee/collateral.ts'
 import { imageDigests } from '../../tee/images.ts'
 import type { Algorithm, SigningKeys } from '../../tee/signing.ts'
 import type { Tee } from '../../tee/tee.ts'
@@ -11,6 +12,8 @@ interface Told {
   /** As the client wrote it. */
   readonly nonce: string
   readonly proof: Proof
+  /** What Intel publishes about the machine, where that is asked for. */
+  readonly collateral: Collateral | undefined
   readonly reported: Reported
 }
 
@@ -26,7 +29,7 @@ export function reportOf({ reported, ...own }: Told): Uint8Array<ArrayBuffer> {
 const COMMA = Buffer.from(',')
 const END = Buffer.from('}')
 
-function ownMembers({ mode, signing, algorithm, nonce, proof }: Omit<Told, 'reported'>) {
+function ownMembers({ mode, signing, algorithm, nonce, proof, collateral }: Omit<Told, 'reported'>) {
   const { quoted, info, differing } = proof
   const shared = {
     signing_address: signing[algorithm].address,
@@ -45,6 +48,7 @@ function ownMembers({ mode, signing, algorithm, nonce, proof }: Omit<Told, 'repo
       app_compose: info.appCompose,
       image_digests: imageDigests(info.appCompose),
       vm_config: quoted.vmConfig ?? null,
+      ...(collateral && { collateral }),
       replay: differing.length === 0 ? 'ok' : `differs: ${differing.join(', ')}`,
     },
     // In the types of NEAR AI's chat-api, for clients of theirs.

@@ -6,6 +6,7 @@ import { Problem } from '../../protocol/problem.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
 import type { KeySource, Tee } from '../../tee/tee.ts'
+import type { CollateralOf } from '../../upstream/collateral.ts'
 import type { Reports } from '../../upstream/reports.ts'
 import { reportOf } from './answer.ts'
 import { KEPT_MS, proofs } from './proof.ts'
@@ -15,6 +16,7 @@ interface Deps {
   limited: ReturnType<typeof limited>
   /** Absent outside a TEE. */
   tee: Tee | undefined
+  collateralOf: CollateralOf | undefined
   signing: SigningKeys
   keySource: KeySource
   attested: Readonly<Record<string, unknown>>
@@ -30,7 +32,7 @@ interface Deps {
 
 /** Who answers here, quoted by the TEE, and who answers behind it, in the words of each. */
 export const attestation = (deps: Deps) => {
-  const { limited, tee, signing, reports, exchangeOf } = deps
+  const { limited, tee, collateralOf, signing, reports, exchangeOf } = deps
   const prove = tee && proofs(tee, deps.now)
 
   async function report(exchange: Exchange): Promise<Response> {
@@ -42,8 +44,11 @@ export const attestation = (deps: Deps) => {
     const proof = await prove(statementOf(stated), nonce)
     const shown = nonce ?? proof.nonce
     const query = queryFor({ ...asked, algorithm, nonce: shown })
-    const reported = await reports({ query, keptMs: nonce === undefined ? KEPT_MS : 0 })
-    const body = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, reported })
+    const [reported, collateral] = await Promise.all([
+      reports({ query, keptMs: nonce === undefined ? KEPT_MS : 0 }),
+      collateralOf?.(proof.quoted.quote),
+    ])
+    const body = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, collateral, reported })
     exchange.bytesDown = body.length
     return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
   }

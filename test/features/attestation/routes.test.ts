@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
+import type { Collateral } from '../../../src/tee/collateral.ts'
 import { countingUpstream } from '../../kit/counting.ts'
 import { startGateway } from '../../kit/gateway.ts'
 import { reporters } from '../../kit/reporting.ts'
@@ -41,6 +42,13 @@ describe('a report', () => {
       info: own.info,
       event_log: JSON.parse(own.event_log),
     })
+  })
+
+  test('hands on what Intel publishes about its machine, where that can be had', async () => {
+    const collateral = { tcb_info: '{}' } as Collateral
+    const [one, none] = [collateral, undefined].map(given => setUp({ collateralOf: async () => given }))
+    expect((await (await one)?.told())?.gateway_attestation.collateral).toEqual(collateral)
+    expect((await (await none)?.told())?.gateway_attestation).not.toHaveProperty('collateral')
   })
 
   test('names the Ed25519 key unless asked for the other, and has both in its statement', async () => {
