@@ -37,13 +37,16 @@ export function verdictJson({ exit, url, at, nonce, spki, parts, unjudged }: Tol
   return `${JSON.stringify({ ...head, parts: told, unjudged }, null, 2)}\n`
 }
 
-function partText({ name, checks, claims: { measured, unsigned } }: Part): string {
+function partText({ name, checks, claims: { measured, stated, unsigned } }: Part): string {
   const width = Math.max(...checks.map(one => one.name.length))
   const left = Object.entries(measured).map(([what, hex]) => `    ${what.padEnd(13)} ${hex}`)
   return [
     name,
     ...checks.map(one => line(one, width)),
     ...(left.length > 0 ? ['  What was started, for you to compare with what should have been:', ...left] : []),
+    ...(stated
+      ? [`  It says to be version ${stated['version']}, commit ${stated['commit']}. Its keys and settings: --json`]
+      : []),
     ...(unsigned.length > 0 ? [`  Said by the report, and signed by nobody: ${unsigned.join(', ')}`] : []),
     '',
   ].join('\n')

@@ -1,12 +1,14 @@
 import { readEvents } from '../tee/event-log.ts'
 import { parseQuote } from '../tee/quote.ts'
 import { eventOf } from './dstack.ts'
-import { bytesOf, jsonTextOf, type Members } from './members.ts'
+import { bytesOf, jsonTextOf, type Members, objectOf, textOf } from './members.ts'
 
 /** What is left to the one who reads a verdict. */
 export interface Claims {
   /** What a quote says was started: whether it ought to run, nobody but the reader knows. In hex, by name. */
   readonly measured: Readonly<Record<string, string>>
+  /** What a gateway states of itself, its keys and its settings: quoted, if all checks pass. */
+  readonly stated?: Members
   /** The members of a report that nothing signs. */
   readonly unsigned: readonly string[]
 }
@@ -21,7 +23,12 @@ export function claims(part: Members, signed: ReadonlySet<string>): Claims {
   const registers = MEASURED.map(name => [name.toUpperCase(), quote && hexOf(quote[name])] as const)
   const named = EVENTS.map(name => [name, orNothing(() => hexOf(eventOf(events, name)))] as const)
   const measured = [...registers, ...named].filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
-  return { measured: Object.fromEntries(measured), unsigned: Object.keys(part).filter(name => !signed.has(name)) }
+  const stated = orNothing(() => objectOf(textOf(part, 'statement'), 'the statement'))
+  return {
+    measured: Object.fromEntries(measured),
+    ...(stated && { stated }),
+    unsigned: Object.keys(part).filter(name => !signed.has(name)),
+  }
 }
 
 /** What cannot be read is told by a check already. */

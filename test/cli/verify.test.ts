@@ -6,7 +6,7 @@ import { agent } from '../../src/tee/agent.ts'
 import { forLocalhost } from '../kit/certificates.ts'
 import { startGateway } from '../kit/gateway.ts'
 import { intel } from '../kit/intel.ts'
-import { reportBy } from '../kit/quoting.ts'
+import { reportBy, SETTINGS } from '../kit/quoting.ts'
 
 async function run(argv: readonly string[], files: Readonly<Record<string, string>> = {}) {
   const [printed, said]: [string[], string[]] = [[], []]
@@ -67,6 +67,7 @@ describe('sealgate verify', () => {
       unjudged: [],
     })
     expect(told.tls_spki_sha256).toMatch(/^[\da-f]{64}$/)
+    expect(told.parts[0].stated.settings).toEqual(SETTINGS)
     expect(told.parts[0]).toMatchObject({
       name: 'gateway',
       unsigned: ['mode'],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { simulated } from '../../src/tee/quote.ts'
 import { INTEL_ROOT } from '../../src/verify/certificates.ts'
 import { type Exit, type Given, judgeReport } from '../../src/verify/report.ts'
 import { AT, type Intel, intel, type Twist } from '../kit/intel.ts'
@@ -220,6 +221,25 @@ describe('what could not be told is said of a report', () => {
     }
     const { exit, parts } = judgeReport(report, givenBy(maker))
     expect([exit, parts[0]?.checks.at(-1)?.name]).toEqual([2, 'backend'])
+  })
+})
+
+describe('a report that is simulated', () => {
+  const simulatedReport = async (mode: string, given: Partial<Given>) => {
+    const maker = await intel()
+    const { gateway_attestation: own } = await reportBy(maker, { nonce: NONCE, members: { mode } })
+    const intel_quote = Buffer.from(simulated(Buffer.from(own.intel_quote, 'hex'))).toString('hex')
+    return judgeReport({ gateway_attestation: { ...own, intel_quote } }, { ...givenBy(maker), ...given }).exit
+  }
+
+  test('is no more than that, however well all else is', async () => {
+    expect(await simulatedReport('simulated', {})).toBe(3)
+    expect(await simulatedReport('simulated', { spki: undefined })).toBe(2)
+    expect(await simulatedReport('simulated', { spki: 'ff'.repeat(32) })).toBe(1)
+  })
+
+  test('and does not say so is refuted', async () => {
+    expect(await simulatedReport('dstack', {})).toBe(1)
   })
 })
 
