@@ -24,13 +24,20 @@ const PATH = '/v1/attestation/report'
 export async function fetchReport(url: URL, nonce: string, withinMs = 60_000): Promise<Fetched> {
   const path = `${url.pathname.replace(/\/+$/, '').replace(PATH, '')}${PATH}?nonce=${nonce}`
   const asked = ask(url, path)
-  const timer = setTimeout(() => asked.destroy(new NoReport(`does not answer within ${withinMs / 1000} s`)), withinMs)
+  const late = new NoReport(`does not answer within ${withinMs / 1000} s`)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    asked.destroy(late)
+  }, withinMs)
   try {
     const response = await answerTo(asked)
     const spki = response.socket instanceof TLSSocket ? spkiOf(response.socket) : undefined
     const text = await textOf(response)
     return { report: reportIn(response, text), spki }
   } catch (error) {
+    // Inside an answer it is the stream that breaks, by another error.
+    if (isLate) throw late
     if (error instanceof NoReport) throw error
     throw new NoReport(`cannot be reached (${Object(error).code ?? 'no reason given'})`)
   } finally {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { keccak_256 } from '@noble/hashes/sha3.js'
+import fc from 'fast-check'
 import { simulated } from '../../src/tee/quote.ts'
 import { INTEL_ROOT } from '../../src/verify/certificates.ts'
 import { type Exit, type Given, judgeReport } from '../../src/verify/report.ts'
@@ -241,6 +243,38 @@ describe('a report that is simulated', () => {
   test('and does not say so is refuted', async () => {
     expect(await simulatedReport('dstack', {})).toBe(1)
   })
+})
+
+describe('an application named in the second way', () => {
+  const provider = JSON.stringify({ name: 'kms', id: 'c0ffee' })
+  const events = [...BOOT.slice(0, 2), own('key-provider', Buffer.from(provider).toString('hex')), ...BOOT.slice(2)]
+  const named = (kind: number, id: string) =>
+    Buffer.from(keccak_256(Buffer.from(`${COMPOSE_HASH}${'11'.repeat(20)}0${kind}${id}`, 'hex'))).toString('hex')
+
+  test.each([
+    ['with the provider of its keys', named(2, 'c0ffee'), 0 as Exit],
+    ['with none', named(0, ''), 0],
+    ['with one that was not measured', named(2, 'c0ffef'), 1],
+  ])('%s', async (_, name, exit) => {
+    const failed = exit === 0 ? [] : ['MRCONFIGID']
+    expect(await failuresOf({ report: { events, body: { mrConfigId: `02${name}` } } })).toEqual({ exit, failed })
+  })
+})
+
+test('of whatever is in a report, nothing is proved that is not quoted', () => {
+  const given: Given = {
+    ...{ nonce: NONCE, spki: SPKI, expected: {}, collaterals: [], second: undefined },
+    belief: { roots: [INTEL_ROOT], at: AT },
+  }
+  const name = fc.constantFrom('mode', 'statement', 'intel_quote', 'event_log', 'app_compose', 'request_nonce', 'info')
+  const member = fc.oneof(
+    fc.json(),
+    fc.jsonValue(),
+    fc.uint8Array().map(bytes => Buffer.from(bytes).toString('hex')),
+  )
+  const part = fc.dictionary(name, member)
+  const report = fc.record({ gateway_attestation: part, model_attestations: fc.array(part), upstream_error: member })
+  fc.assert(fc.property(report, told => [1, 2].includes(judgeReport(told, given).exit)))
 })
 
 test('what an application measures when it has started does not say what it is', async () => {
