@@ -251,11 +251,13 @@ describe('an application named in the second way', () => {
   const named = (kind: number, id: string) =>
     Buffer.from(keccak_256(Buffer.from(`${COMPOSE_HASH}${'11'.repeat(20)}0${kind}${id}`, 'hex'))).toString('hex')
 
-  test.each([
-    ['with the provider of its keys', named(2, 'c0ffee'), 0 as Exit],
+  const rows: readonly (readonly [string, string, Exit])[] = [
+    ['with the provider of its keys', named(2, 'c0ffee'), 0],
     ['with none', named(0, ''), 0],
     ['with one that was not measured', named(2, 'c0ffef'), 1],
-  ])('%s', async (_, name, exit) => {
+  ]
+
+  test.each(rows)('%s', async (_, name, exit) => {
     const failed = exit === 0 ? [] : ['MRCONFIGID']
     expect(await failuresOf({ report: { events, body: { mrConfigId: `02${name}` } } })).toEqual({ exit, failed })
   })
