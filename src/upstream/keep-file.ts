@@ -90,10 +90,19 @@ const ignored = () => undefined
 
 /** Keeps a making its beginner's until the function that comes back is called. */
 function renewing({ making }: Begun, { makings, renewMs, log }: Pick<Deps, 'makings' | 'renewMs' | 'log'>): () => void {
-  const beat = setInterval(() => {
-    makings.renew(making).catch(error => log('warn', 'reconcile_failed', { fault: faultOf(error) }))
-  }, renewMs)
-  return () => clearInterval(beat)
+  let isOver = false
+  let timer = setTimeout(renew, renewMs)
+
+  // Not before the last one is through: two on their way may pass each other.
+  async function renew(): Promise<void> {
+    await makings.renew(making).catch(error => log('warn', 'reconcile_failed', { fault: faultOf(error) }))
+    if (!isOver) timer = setTimeout(renew, renewMs)
+  }
+
+  return () => {
+    isOver = true
+    clearTimeout(timer)
+  }
 }
 
 interface Watched {
