@@ -2,8 +2,7 @@
 //   SEALGATE_URL=https://gateway.example bun examples/check-report.ts
 //   EXPECT_KEY=… EXPECT_SETTINGS=… what it printed when you read the settings and found them good
 //
-// That Intel signed the quote, and that its code is the published one, is not checked here: give `intel_quote` and
-// `event_log` to a verifier of TDX quotes.
+// That Intel signed the quote, and that its code is the published one, is not checked here: `sealgate verify` does that.
 import { createHash, randomBytes } from 'node:crypto'
 
 const { SEALGATE_URL = 'http://127.0.0.1:5381', EXPECT_KEY, EXPECT_SETTINGS } = process.env

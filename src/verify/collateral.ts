@@ -73,7 +73,6 @@ export function judgeRevocation(collateral: Collateral, chain: readonly X509Cert
   judgeCrl(rootCrl, root, at)
   judgeCrl(platformCrl, authority, at)
   judgeUnrevoked(rootCrl, authority)
-  judgeUnrevoked(rootCrl, lister)
   judgeUnrevoked(platformCrl, platform)
   return `${commonNameOf(platform)} and ${commonNameOf(authority)} are not revoked`
 }

@@ -41,17 +41,19 @@ export function sequence(value: Der | undefined): readonly Der[] {
 /** An object identifier, in dots. */
 export function oidOf(value: Der | undefined): string {
   sure(value?.tag === OID && value.content.length > 0, 'DER: no object identifier where one belongs')
-  const [first = 0, ...rest] = value.content
-  const arcs = [Math.min(2, Math.floor(first / 40)), first - 40 * Math.min(2, Math.floor(first / 40))]
-  let arc = 0
-  for (const byte of rest) {
-    arc = arc * 128 + (byte & 0x7f)
+  const numbers: number[] = []
+  let number = 0
+  for (const byte of value.content) {
+    number = number * 128 + (byte & 0x7f)
     if (byte < 0x80) {
-      arcs.push(arc)
-      arc = 0
+      numbers.push(number)
+      number = 0
     }
   }
-  return arcs.join('.')
+  // The first two are one.
+  const [both = 0, ...others] = numbers
+  const first = Math.min(2, Math.floor(both / 40))
+  return [first, both - 40 * first, ...others].join('.')
 }
 
 /** A whole number of few bytes, none below zero. */

@@ -16,6 +16,7 @@ export interface Twist {
   readonly leafDates?: Dates
   readonly leafFmspc?: string
   readonly leafPceId?: string
+  readonly leafIssuer?: string
   readonly authorityIsNone?: boolean
   readonly authorityCritical?: boolean
   readonly revoked?: 'leaf' | 'authority' | 'signer'
@@ -25,6 +26,11 @@ export interface Twist {
   readonly tcb?: Readonly<Record<string, unknown>>
   readonly qe?: Readonly<Record<string, unknown>>
   readonly signedByPlatform?: boolean
+  readonly signerName?: string
+  readonly listIssuer?: string
+  readonly listIsPartial?: boolean
+  /** What is put in place of what is published. */
+  readonly changed?: (collateral: Collateral) => Partial<Collateral>
   readonly chain?: (chain: readonly string[]) => readonly string[]
 }
 
@@ -68,9 +74,15 @@ export async function intel(twist: Twist = {}): Promise<Intel> {
     dates: twist.leafDates,
     extra: [new x509.Extension('1.2.840.113741.1.13.1', false, platformExtension(twist))],
     issuer: authority,
+    issuerName: twist.leafIssuer,
     issuerKey: authorityKeys.privateKey,
   })
-  const signer = await certificate({ name: 'Intel SGX TCB Signing', serial: '04', keys: signerKeys, ...byRoot })
+  const signer = await certificate({
+    name: twist.signerName ?? 'Intel SGX TCB Signing',
+    serial: '04',
+    keys: signerKeys,
+    ...byRoot,
+  })
   const forger = (which: 'root' | 'platforms', own: CryptoKey) =>
     twist.forgedList === which ? leafKeys.privateKey : own
   const serials = { leaf: '03', authority: '02', signer: '04' }
@@ -87,21 +99,22 @@ export async function intel(twist: Twist = {}): Promise<Intel> {
   const signing = twist.signedByPlatform ? leafKeys.privateKey : signerKeys.privateKey
   const [tcb, qe] = [JSON.stringify(tcbInfo(twist)), JSON.stringify(qeIdentity(twist))]
   const signers = `${twist.signedByPlatform ? chain.join('\n') : [signer, root].map(one => one.toString('pem')).join('\n')}\n`
+  const collateral: Collateral = {
+    pck_crl_issuer_chain: `${chain.slice(1).join('\n')}\n`,
+    root_ca_crl: rootList,
+    pck_crl: platformList,
+    tcb_info_issuer_chain: signers,
+    tcb_info: tcb,
+    tcb_info_signature: (await signed(signing, tcb)).toString('hex'),
+    qe_identity_issuer_chain: signers,
+    qe_identity: qe,
+    qe_identity_signature: (await signed(signing, qe)).toString('hex'),
+  }
   return {
     root: createHash('sha256').update(Buffer.from(root.rawData)).digest('hex'),
     platform: leafKeys.privateKey,
     chain: (twist.chain?.(chain) ?? chain).join('\n'),
-    collateral: {
-      pck_crl_issuer_chain: `${chain.slice(1).join('\n')}\n`,
-      root_ca_crl: rootList,
-      pck_crl: platformList,
-      tcb_info_issuer_chain: signers,
-      tcb_info: tcb,
-      tcb_info_signature: (await signed(signing, tcb)).toString('hex'),
-      qe_identity_issuer_chain: signers,
-      qe_identity: qe,
-      qe_identity_signature: (await signed(signing, qe)).toString('hex'),
-    },
+    collateral: { ...collateral, ...twist.changed?.(collateral) },
   }
 }
 
@@ -113,16 +126,17 @@ interface Certified {
   dates?: Dates | undefined
   extra?: readonly x509.Extension[]
   issuer?: x509.X509Certificate
+  issuerName?: string | undefined
   issuerKey?: CryptoKey
 }
 
-function certificate({ name, serial, keys, ca = false, dates, extra = [], issuer, issuerKey }: Certified) {
+function certificate({ name, serial, keys, ca = false, dates, extra = [], issuer, issuerName, issuerKey }: Certified) {
   const [notBefore, notAfter] = dates ?? [FROM, TO]
   const usage = ca ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign : x509.KeyUsageFlags.digitalSignature
   return x509.X509CertificateGenerator.create({
     serialNumber: serial,
     subject: `CN=${name}, O=Test, C=US`,
-    issuer: issuer?.subject ?? `CN=${name}, O=Test, C=US`,
+    issuer: issuerName ?? issuer?.subject ?? `CN=${name}, O=Test, C=US`,
     notBefore,
     notAfter,
     signingAlgorithm: ECDSA,
@@ -140,11 +154,13 @@ async function list(
   issuer: x509.X509Certificate,
   signingKey: CryptoKey,
   revoked: readonly string[],
-  { listDates }: Twist,
+  { listDates, listIssuer, listIsPartial }: Twist,
 ) {
   const [thisUpdate, nextUpdate] = listDates ?? [FROM, TO]
   const made = await x509.X509CrlGenerator.create({
-    issuer: issuer.subject,
+    issuer: listIssuer ?? issuer.subject,
+    // An issuing distribution point: it is a list of some certificates only.
+    extensions: listIsPartial ? [new x509.Extension('2.5.29.28', true, Buffer.from('30038301ff', 'hex'))] : [],
     thisUpdate,
     nextUpdate,
     entries: revoked.map(serialNumber => ({ serialNumber, revocationDate: FROM })),

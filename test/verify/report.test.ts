@@ -4,40 +4,9 @@ import fc from 'fast-check'
 import { simulated } from '../../src/tee/quote.ts'
 import { INTEL_ROOT } from '../../src/verify/certificates.ts'
 import { type Exit, type Given, judgeReport } from '../../src/verify/report.ts'
-import { AT, type Intel, intel, type Twist } from '../kit/intel.ts'
-import { BOOT, COMPOSE_HASH, own, type ReportTwist, reportBy, SETTINGS, SPKI } from '../kit/quoting.ts'
-
-const NONCE = 'cd'.repeat(32)
-const before = new Date('2025-01-01T00:00:00Z')
-const after = new Date('2028-01-01T00:00:00Z')
-const past = [before, new Date('2026-05-01T00:00:00Z')] as const
-const future = [new Date('2026-07-01T00:00:00Z'), after] as const
-
-interface Case {
-  intel?: Twist
-  report?: Omit<ReportTwist, 'nonce'>
-  given?: Partial<Given>
-}
-
-const givenBy = (maker: Intel): Given => ({
-  nonce: NONCE,
-  spki: SPKI,
-  expected: {},
-  collaterals: [maker.collateral],
-  belief: { roots: [maker.root], at: AT },
-  second: undefined,
-})
-
-async function judged({ intel: twist, report, given }: Case) {
-  const maker = await intel(twist)
-  return judgeReport(await reportBy(maker, { nonce: NONCE, ...report }), { ...givenBy(maker), ...given })
-}
-
-async function failuresOf(story: Case) {
-  const { exit, parts } = await judged(story)
-  const checks = parts.flatMap(part => part.checks)
-  return { exit, failed: checks.filter(({ outcome }) => outcome === 'fail').map(({ name }) => name) }
-}
+import { AT, intel } from '../kit/intel.ts'
+import { type Case, failuresOf, givenBy, judged, NONCE } from '../kit/judging.ts'
+import { BOOT, COMPOSE_HASH, own, reportBy, SETTINGS, SPKI } from '../kit/quoting.ts'
 
 /** What is not checked, and may not be. */
 async function untoldIn(story: Case) {
@@ -50,73 +19,6 @@ test('a report that a platform quoted, with a fresh nonce, over this connection,
   const { exit, parts } = await judged({ given: { expected: { composeHash: COMPOSE_HASH, settings: SETTINGS } } })
   expect(parts[0]?.checks.filter(({ outcome }) => outcome !== 'pass')).toEqual([])
   expect(exit).toBe(0)
-})
-
-const HARDWARE: Readonly<Record<string, readonly [Case, ...failed: string[]]>> = {
-  'whose certificate has ended': [{ intel: { leafDates: past } }, 'certificate chain'],
-  'whose certificate has not begun': [{ intel: { leafDates: future } }, 'certificate chain'],
-  'of another root': [
-    { given: { belief: { roots: [INTEL_ROOT], at: AT } } },
-    'certificate chain',
-    'collateral signatures',
-    'revocation',
-  ],
-  'whose chain is out of order': [
-    { intel: { chain: ([leaf = '', authority = '', root = '']) => [authority, leaf, root] } },
-    ...['quoting enclave report', 'certificate chain', 'revocation', 'TCB status'],
-  ],
-  'whose chain lacks its authority': [
-    { intel: { chain: ([leaf = '', , root = '']) => [leaf, root] } },
-    ...['certificate chain', 'revocation'],
-  ],
-  'whose authority is none': [{ intel: { authorityIsNone: true } }, 'certificate chain', 'revocation'],
-  'whose authority is bound in a way that is not understood': [
-    { intel: { authorityCritical: true } },
-    'certificate chain',
-    'revocation',
-  ],
-  'that is revoked': [{ intel: { revoked: 'leaf' } }, 'revocation'],
-  'whose authority is revoked': [{ intel: { revoked: 'authority' } }, 'revocation'],
-  'about which a revoked key signed': [{ intel: { revoked: 'signer' } }, 'collateral signatures'],
-  'with a forged list of the root': [{ intel: { forgedList: 'root' } }, 'collateral signatures', 'revocation'],
-  'with a forged list of platforms': [{ intel: { forgedList: 'platforms' } }, 'revocation'],
-  'with lists that have ended': [{ intel: { listDates: past } }, 'collateral signatures', 'revocation'],
-  'with lists that have not begun': [{ intel: { listDates: future } }, 'collateral signatures', 'revocation'],
-  'with documents that have ended': [{ intel: { documentDates: past } }, 'collateral dates'],
-  'with documents that have not begun': [{ intel: { documentDates: future } }, 'collateral dates'],
-  'with documents without dates': [{ intel: { tcb: { nextUpdate: 'never' } } }, 'collateral dates'],
-  'with documents that the platform signed': [{ intel: { signedByPlatform: true } }, 'collateral signatures'],
-  'of another kind than its document': [{ intel: { leafFmspc: 'ffffffffffff' } }, 'TCB status'],
-  'of another PCE than its document': [{ intel: { leafPceId: '0001' } }, 'TCB status'],
-  'judged by what Intel publishes about another': [{ intel: { tcb: { fmspc: '90C06F000000' } } }, 'TCB status'],
-  'with a document about SGX': [{ intel: { tcb: { id: 'SGX' } } }, 'TCB status'],
-  'that is out of date': [{ report: { body: { teeTcbSvn: `0501${'00'.repeat(14)}` } } }, 'TCB status'],
-  'whose TDX module is another’s': [{ report: { body: { mrSignerSeam: '01'.repeat(48) } } }, 'TCB status'],
-  'whose TDX module has other attributes': [{ report: { body: { seamAttributes: '01'.repeat(8) } } }, 'TCB status'],
-  'whose TDX module is unheard of': [{ report: { body: { teeTcbSvn: `0509${'02'.repeat(14)}` } } }, 'TCB status'],
-  'whose TDX module is too old': [{ report: { body: { teeTcbSvn: `0401${'02'.repeat(14)}` } } }, 'TCB status'],
-  'whose quoting enclave is another’s': [{ report: { qe: { mrSigner: 'dd'.repeat(32) } } }, 'quoting enclave identity'],
-  'whose quoting enclave is under debug': [
-    { report: { qe: { attributes: '1300000000000000' } } },
-    'quoting enclave identity',
-  ],
-  'whose quoting enclave is too old': [{ report: { qe: { svn: 3 } } }, 'quoting enclave identity'],
-  'whose quoting enclave is out of date': [
-    { intel: { qe: { tcbLevels: [{ tcb: { isvsvn: 1 }, tcbStatus: 'OutOfDate' }] } } },
-    ...['quoting enclave identity'],
-  ],
-  'with the identity of another enclave': [{ intel: { qe: { id: 'QE' } } }, 'quoting enclave identity'],
-  'whose signature is forged': [{ report: { isForged: true } }, 'quote signature'],
-  'whose key nobody vouches for': [{ report: { isUnbound: true } }, 'attestation key'],
-  'under debug': [{ report: { body: { tdAttributes: '0100001000000000' } } }, 'debug'],
-  'whose memory the host may swap': [{ report: { body: { tdAttributes: '00'.repeat(8) } } }, 'TD attributes'],
-  'that can be migrated': [{ report: { body: { tdAttributes: '0000003000000000' } } }, 'TD attributes'],
-}
-
-describe('refuted is a platform', () => {
-  test.each(Object.entries(HARDWARE))('%s', async (_, [story, ...failed]) => {
-    expect(await failuresOf(story)).toEqual({ exit: 1, failed })
-  })
 })
 
 const hidden = [...BOOT.slice(0, 1), own('compose-hash', '00'.repeat(32)), ...BOOT.slice(1)]
