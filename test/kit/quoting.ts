@@ -9,6 +9,9 @@ export interface QuoteTwist {
   /** Fields of the body, in hex. */
   readonly body?: Partial<Record<(typeof BODY_FIELDS)[number][0], string>>
   readonly qe?: { readonly mrSigner?: string; readonly svn?: number; readonly attributes?: string }
+  /** Version, kind of key and TEE: 8 bytes in hex. */
+  readonly head?: string
+  readonly vendor?: string
   readonly isUnbound?: boolean
   readonly isForged?: boolean
 }
@@ -19,7 +22,13 @@ const attestationKeys = newKeys()
 export async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Promise<Buffer> {
   const { publicKey, privateKey } = await attestationKeys
   const point = Buffer.from(await crypto.subtle.exportKey('raw', publicKey)).subarray(1)
-  const header = Buffer.concat([Buffer.from('0400020081000000', 'hex'), Buffer.alloc(4), VENDOR, Buffer.alloc(20)])
+  const { head = '0400020081000000', vendor = VENDOR } = twist
+  const header = Buffer.concat([
+    Buffer.from(head, 'hex'),
+    Buffer.alloc(4),
+    Buffer.from(vendor, 'hex'),
+    Buffer.alloc(20),
+  ])
   const fields: Record<string, string> = {
     tdAttributes: '0000001000000000',
     teeTcbSvn: `0501${'02'.repeat(14)}`,
@@ -35,7 +44,7 @@ export async function quoteBy({ platform, chain }: Intel, twist: QuoteTwist): Pr
   return Buffer.concat([told, sized(Buffer.concat([signature, point, u16(6), sized(certified)]))])
 }
 
-const VENDOR = Buffer.from('939a7233f79c4ca9940a0db3957f0607', 'hex')
+const VENDOR = '939a7233f79c4ca9940a0db3957f0607'
 const padded = (bytes: Uint8Array, length: number) => Buffer.concat([bytes, Buffer.alloc(length)], length)
 const u16 = (value: number) => Buffer.of(value & 255, value >> 8)
 

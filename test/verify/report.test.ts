@@ -21,7 +21,7 @@ test('a report that a platform quoted, with a fresh nonce, over this connection,
   expect(exit).toBe(0)
 })
 
-const hidden = [...BOOT.slice(0, 1), own('compose-hash', '00'.repeat(32)), ...BOOT.slice(1)]
+const twice = [...BOOT.slice(0, 2), own('compose-hash', '00'.repeat(32)), ...BOOT.slice(2)]
 const OWN_PART: Readonly<Record<string, readonly [Case, ...failed: string[]]>> = {
   'for another nonce': [{ given: { nonce: 'ee'.repeat(32) } }, 'nonce', 'report data'],
   'over a connection with another key': [{ given: { spki: 'ff'.repeat(32) } }, 'TLS key'],
@@ -37,6 +37,7 @@ const OWN_PART: Readonly<Record<string, readonly [Case, ...failed: string[]]>> =
     'report data',
     'signing address',
   ],
+  'whose quote is about something else': [{ report: { body: { reportData: '00'.repeat(64) } } }, 'report data'],
   'with other report data than is quoted': [{ report: { members: { report_data: '00'.repeat(64) } } }, 'report data'],
   'that names a key that is not stated': [{ report: { members: { signing_address: '0103' } } }, 'signing address'],
   'that says it is simulated, by a quote that is not': [{ report: { members: { mode: 'simulated' } } }, 'mode'],
@@ -46,7 +47,7 @@ const OWN_PART: Readonly<Record<string, readonly [Case, ...failed: string[]]>> =
     'compose hash',
     'MRCONFIGID',
   ],
-  'with two applications measured': [{ report: { events: hidden } }, 'compose hash'],
+  'with two applications measured': [{ report: { events: twice } }, 'compose hash'],
   'launched for another application': [{ report: { body: { mrConfigId: `01${'00'.repeat(32)}` } } }, 'MRCONFIGID'],
   'launched for another application, in the second way': [
     { report: { body: { mrConfigId: `02${'00'.repeat(32)}` } } },
