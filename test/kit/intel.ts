@@ -17,6 +17,8 @@ export interface Twist {
   readonly leafFmspc?: string
   readonly leafPceId?: string
   readonly leafIssuer?: string
+  readonly leafName?: string
+  readonly authorityName?: string
   readonly authorityIsNone?: boolean
   readonly authorityCritical?: boolean
   readonly revoked?: 'leaf' | 'authority' | 'signer'
@@ -60,7 +62,7 @@ export async function intel(twist: Twist = {}): Promise<Intel> {
   const root = await certificate({ name: 'Intel SGX Root CA', serial: '01', keys: rootKeys, ca: true })
   const byRoot = { issuer: root, issuerKey: rootKeys.privateKey }
   const authority = await certificate({
-    name: 'Intel SGX PCK Platform CA',
+    name: twist.authorityName ?? 'Intel SGX PCK Platform CA',
     serial: '02',
     keys: authorityKeys,
     ca: twist.authorityIsNone !== true,
@@ -68,7 +70,7 @@ export async function intel(twist: Twist = {}): Promise<Intel> {
     ...byRoot,
   })
   const leaf = await certificate({
-    name: 'Intel SGX PCK Certificate',
+    name: twist.leafName ?? 'Intel SGX PCK Certificate',
     serial: '03',
     keys: leafKeys,
     dates: twist.leafDates,

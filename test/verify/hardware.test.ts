@@ -4,7 +4,7 @@ import { verify } from '@phala/dcap-qvl'
 import type { Collateral } from '../../src/tee/collateral.ts'
 import { INTEL_ROOT } from '../../src/verify/certificates.ts'
 import { readCollateral } from '../../src/verify/collateral.ts'
-import { hardwareChecks } from '../../src/verify/hardware.ts'
+import { attributeChecks, hardwareChecks } from '../../src/verify/hardware.ts'
 import { secondOpinion } from '../../src/verify/second-opinion.ts'
 import { flips } from '../kit/flips.ts'
 
@@ -49,6 +49,15 @@ describe.skipIf(!isThere)(`quotes of real machines, under Intel's root${isThere 
     const judged = { quote: file('tdx_quote_outdated'), ...newer() }
     expect(failedIn(judged)).toEqual({ 'TCB status': 'no matching TCB level' })
     expect(second(judged.quote, judged.collateral, judged.at)).toEqual({ refusal: 'Failed to decode quote' })
+  })
+
+  test('of a TD that another attends is refused', () => {
+    const quote = file('tdx_quote_outdated')
+    const failed = (bytes: Buffer) => attributeChecks(() => bytes).filter(({ outcome }) => outcome === 'fail')
+    expect(failed(quote)).toEqual([])
+    // The last of the body's 48 bytes for it.
+    quote[54 + 647] = 1
+    expect(failed(quote)).toMatchObject([{ name: 'TD attributes', why: expect.stringContaining('another TD attends') }])
   })
 
   test('of SGX is refused', () => {

@@ -60,6 +60,7 @@ const CASES: Readonly<Record<string, readonly [Told, exit: 0 | 1 | 2, ...others:
     'NRAS',
   ],
   'for another nonce': [{ nonce: '00'.repeat(32) }, 1, 'nonce'],
+  'that says it is for another nonce': [{ members: { request_nonce: '00'.repeat(32) } }, 1, 'nonce'],
   'with another key': [{ members: { signing_address: `0x${'ae'.repeat(20)}` } }, 1, 'report data'],
   'with another TLS key': [{ bound: hashed, members: { tls_cert_fingerprint: '00'.repeat(32) } }, 1, 'report data'],
   'with an address that hides behind a TLS key': [{ members: { tls_cert_fingerprint: FINGERPRINT } }, 1, 'report data'],

@@ -30,6 +30,8 @@ const HARDWARE: Readonly<Record<string, readonly [Case, ...failed: string[]]>> =
     ...['certificate chain'],
   ],
   'whose certificate names another issuer': [{ intel: { leafIssuer: 'CN=Other' } }, 'certificate chain'],
+  'whose certificate is for something else': [{ intel: { leafName: 'Other' } }, 'certificate chain'],
+  'whose authority certifies something else': [{ intel: { authorityName: 'Other' } }, 'certificate chain'],
   'whose authority is none': [{ intel: { authorityIsNone: true } }, 'certificate chain', 'revocation'],
   'whose authority is bound in a way that is not understood': [
     { intel: { authorityCritical: true } },
