@@ -81,9 +81,16 @@ describe('refuted is a report', () => {
 
 const UNTOLD: Readonly<Record<string, readonly [Case, exit: Exit, ...untold: string[]]>> = {
   'without what Intel publishes': [
-    { given: { collaterals: [] } },
+    { given: { collaterals: [], second: () => ({ status: 'UpToDate' }) } },
     2,
-    ...['collateral signatures', 'collateral dates', 'revocation', 'quoting enclave identity', 'TCB status'],
+    ...[
+      'collateral signatures',
+      'collateral dates',
+      'revocation',
+      'quoting enclave identity',
+      'TCB status',
+      'second opinion',
+    ],
   ],
   'over a connection without TLS': [{ given: { spki: undefined } }, 2, 'TLS key'],
   'of a gateway in which TLS does not end': [
