@@ -13,6 +13,7 @@ import { files } from './features/files/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { passthrough } from './features/passthrough.ts'
+import { receipt } from './features/receipt.ts'
 import { responses } from './features/responses.ts'
 import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
@@ -29,6 +30,8 @@ import { limited } from './gate/limited.ts'
 import { limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { receipted } from './gate/receipted.ts'
+import { receipts } from './gate/receipts.ts'
 import { rules } from './gate/rules.ts'
 import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
@@ -58,8 +61,9 @@ const NO_SIGN_IN: SignInOptions = {
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, sealed, open, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
-  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const told = receipts({ ...sealing, identityKey: keys.identity })
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told, log: parts.log }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
@@ -71,6 +75,7 @@ export function gateway(parts: Parts) {
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
+    receipted: receipted({ receipts: told, exchangeOf }),
   }
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
@@ -83,6 +88,7 @@ export function gateway(parts: Parts) {
     .use(health({ version, backends: [sealed, open].flatMap(backend => backend?.name ?? []), needs }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
+    .use(receipt({ ...gates, receipts: told, signing: parts.signing }))
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
@@ -115,7 +121,7 @@ export function gateway(parts: Parts) {
   const acts = activity(store)
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
+    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
     await acts.sweep(now())
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }

@@ -28,6 +28,10 @@ export interface Parts {
   tee: Tee | undefined
   /** The keys that stand in what a TEE quotes. */
   signing: SigningKeys
+  /** SHA-256 of the settings that a report states, in canonical JSON, in hex. */
+  settingsDigest: string
+  /** Days for which receipts are kept; with 0 none are made. */
+  receiptDays: number
   /** The issuer's signing keys; absent where no JWT is taken. */
   keySet: KeySet | undefined
   /** What a token must be meant for. */

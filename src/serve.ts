@@ -14,6 +14,7 @@ import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import { settingsDigestOf } from './tee/settings-digest.ts'
 import { signingKeys } from './tee/signing.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
@@ -84,6 +85,8 @@ export async function serve(given: Config, { write, onSignal }: World): Promise<
     keys,
     tee: undefined,
     signing: signingKeys(keys),
+    // What is stated is nothing yet.
+    settingsDigest: settingsDigestOf({}),
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -126,6 +129,7 @@ function chosen(config: Config) {
       scope: config.ADMIN_SCOPE,
     },
     passages: config.PASSTHROUGH ?? [],
+    receiptDays: config.RECEIPT_DAYS,
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,

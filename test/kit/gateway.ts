@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize'
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import type { SignInOptions } from '../../src/features/auth/flow.ts'
@@ -16,7 +17,8 @@ import { passageOf } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
-import { signingKeys } from '../../src/tee/signing.ts'
+import { settingsDigestOf } from '../../src/tee/settings-digest.ts'
+import { RECEIPT_KEY, type SigningKeys, signingKeys } from '../../src/tee/signing.ts'
 import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
@@ -89,6 +91,8 @@ export interface KitOptions {
   passthrough?: readonly string[]
   /** How people sign in, by where the gateway listens; they may not unless given. */
   signIn?: (url: string) => Partial<SignInOptions>
+  /** Days for which receipts are kept; 30 unless told. */
+  receiptDays?: number
   /** The TEE it runs in; none unless given. */
   tee?: Tee
   expected?: { issuer: string | undefined; audiences: readonly string[] }
@@ -106,6 +110,8 @@ export interface Kit {
   /** Sets right at the cloud what is due, as the program does every five seconds. */
   readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
+  /** A report as far as receipts are checked by it: what it states, and nothing that proves it. */
+  readonly report: string
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
@@ -138,6 +144,7 @@ const DEFAULTS = {
   sessionDays: { idle: 30, most: 90 },
   mockLogin: false,
   passthrough: [],
+  receiptDays: 30,
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
@@ -153,6 +160,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
   const { store, keys } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
+  const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -181,7 +189,8 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     store,
     keys,
     tee: given.tee,
-    signing: signingKeys(keys),
+    signing,
+    settingsDigest: settingsDigestOf(SETTINGS),
     keySet: set,
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
@@ -215,6 +224,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     sweep,
     reconcile,
     ledger: booked,
+    report: reportOf(signing),
     routes,
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
@@ -235,4 +245,13 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       await store.close()
     },
   }
+}
+
+const SETTINGS = { backends: ['tinfoil'], dev_mode: true }
+
+function reportOf({ ed25519, ecdsa }: SigningKeys): string {
+  const named = ({ publicKey, address }: SigningKeys['ecdsa']) => ({ ...RECEIPT_KEY, public_key: publicKey, address })
+  const keyset = { ed25519: named(ed25519), ecdsa: named(ecdsa) }
+  const statement = canonicalize({ purpose: 'sealgate.report_data.v1', keyset, settings: SETTINGS })
+  return JSON.stringify({ gateway_attestation: { mode: 'simulated', statement } })
 }

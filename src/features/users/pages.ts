@@ -1,8 +1,9 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { openReceipt } from '../../gate/receipts.ts'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
 import type { Fields } from '../../store/fields.ts'
-import { activity, belongings, files, ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import { activity, belongings, files, ledger, limits, receipts, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 // A turn of the event loop: 1 ms.
@@ -23,6 +24,7 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
   const { limit, open, acts, hours, usage } = prepare(store)
   const owned = prepareBelongings(store)
   const kept = prepareFiles(store)
+  const signed = prepareReceipts(store)
   return [
     {
       name: 'rate_limit',
@@ -94,6 +96,16 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
           START,
           ({ at, id }) => ({ first: at, second: id }),
           row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
+        ),
+    },
+    {
+      name: 'receipts',
+      of: owner =>
+        paged(
+          after => store.ask(() => signed.execute({ owner, ...after })),
+          START,
+          ({ id }) => ({ first: 0, second: id }),
+          ({ id, content }) => openReceipt(fields, id, content),
         ),
     },
   ]
@@ -219,6 +231,17 @@ function prepareFiles({ db }: Store) {
     .from(files)
     .where(and(eq(owner, value('owner')), behind(createdAt, id)))
     .orderBy(asc(createdAt), asc(id))
+    .limit(PAGE_ROWS)
+    .prepare()
+}
+
+function prepareReceipts({ db }: Store) {
+  const { id, owner, content } = receipts
+  return db
+    .select({ id, content })
+    .from(receipts)
+    .where(and(eq(owner, value('owner')), sql`${id} > CAST(${value('second')} AS TEXT)`))
+    .orderBy(asc(id))
     .limit(PAGE_ROWS)
     .prepare()
 }
