@@ -36,6 +36,9 @@ async function main(): Promise<number> {
       await rekey(configured(REKEY_SETTINGS), say)
       return 0
     }
+    case 'verify':
+      say('verify is not here yet')
+      return 2
     case 'serve': {
       await serve(configured(), { write, onSignal })
       return 0

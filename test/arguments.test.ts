@@ -24,10 +24,13 @@ describe('the command', () => {
   })
 
   test('is found in any command line whatever, and no argument makes it throw', () => {
-    const word = fc.oneof(fc.string(), fc.constantFrom('--', '-', '--=', '--port', '-h', '--dev-mode=', '--__proto__'))
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom('--', '-', '--=', '--port', '-h', '--json', 'verify', '--__proto__'),
+    )
     fc.assert(
       fc.property(fc.array(word), argv => {
-        expect(['serve', 'healthcheck', 'help', 'version']).toContain(readCommand(argv).command)
+        expect(['serve', 'healthcheck', 'verify', 'help', 'version']).toContain(readCommand(argv).command)
       }),
     )
   })
@@ -58,6 +61,25 @@ describe('flags', () => {
 
   test('may carry a value that begins with a dash after an equals sign', () => {
     expect(flagsOf('--issuer=-a')).toEqual({ ISSUER: '-a' })
+  })
+})
+
+describe('a subcommand with flags of its own', () => {
+  test('takes them by their names, and what it is given besides', () => {
+    const argv = ['--nonce', 'ab', 'verify', '--json', 'https://a.example', '--at=1']
+    expect(flagsOf(...argv)).toEqual({ nonce: 'ab', json: 'true', at: '1' })
+    expect(readCommand(argv)).toMatchObject({ command: 'verify', operands: ['https://a.example'], faults: [] })
+  })
+
+  test('takes no others, nor are its own known elsewhere', () => {
+    expect(faultsOf('verify', 'https://a.example', '--port=1')).toEqual(['--port is no flag of sealgate verify'])
+    expect(faultsOf('--nonce=ab')).toEqual(['--nonce is no flag of sealgate'])
+  })
+
+  test('says what it lacks, and what is too much', () => {
+    expect(faultsOf('verify')).toEqual(['verify needs URL'])
+    expect(faultsOf('verify', 'a', 'b')).toEqual([stray(3)])
+    expect(faultsOf('verify', 'a', '--nonce')).toEqual(['--nonce needs a value, as in --nonce=VALUE'])
   })
 })
 

@@ -1,5 +1,7 @@
-import { subcommands } from '../arguments.ts'
 import { defaultText, flagOf, rows } from '../settings.ts'
+import { declared, type Subcommand, subcommands } from '../subcommands.ts'
+
+const names = Object.keys(subcommands) as readonly Subcommand[]
 
 /** What `--help` prints: how the program is called, and every setting, within 100 columns. */
 export function helpText(version: string): string {
@@ -8,10 +10,13 @@ export function helpText(version: string): string {
 ${table(
   [
     ['  sealgate [flags]', 'serve'],
-    ...Object.entries(subcommands).map(([name, what]) => [`  sealgate ${name} [flags]`, what]),
+    ...names.map(name => [
+      `  sealgate ${[name, ...(declared(name).operands ?? [])].join(' ')} [flags]`,
+      declared(name).what,
+    ]),
     ['  sealgate --help | --version', 'print this, or the version'],
   ],
-  [30, 67],
+  [30, 68],
 )}
 
 Every flag is also a variable of the environment: --log-level is LOG_LEVEL. A flag wins.
@@ -32,7 +37,15 @@ ${table(
   ],
   [27, 28, 41],
 )}
-`
+${names.map(ownFlags).join('')}`
+}
+
+/** A subcommand with flags of its own takes no others. */
+function ownFlags(name: Subcommand): string {
+  const { flags } = declared(name)
+  if (!flags) return ''
+  const lines = Object.entries(flags).map(([flag, { value, what }]) => [`  --${[flag, value].join(' ').trim()}`, what])
+  return `\n${table([[`  flag of ${name}`, 'what it does'], ...lines], [29, 69])}\n`
 }
 
 /**

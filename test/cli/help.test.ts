@@ -1,13 +1,20 @@
 import { expect, test } from 'bun:test'
-import { subcommands } from '../../src/arguments.ts'
 import { helpText } from '../../src/cli/help.ts'
 import { flagOf, rows } from '../../src/settings.ts'
+import { declared, type Subcommand, subcommands } from '../../src/subcommands.ts'
 
 const help = helpText('1.2.3')
 
-test('the help names the version and every subcommand', () => {
+const spaced = help.replaceAll(/\s+/g, ' ')
+
+test('the help names the version, and every subcommand with what it takes', () => {
   expect(help).toStartWith('sealgate 1.2.3:')
-  for (const [name, what] of Object.entries(subcommands)) expect(help).toMatch(new RegExp(`sealgate ${name} .*${what}`))
+  for (const name of Object.keys(subcommands) as Subcommand[]) {
+    const { what, operands = [], flags = {} } = declared(name)
+    expect(spaced).toContain(`sealgate ${[name, ...operands].join(' ')} [flags] ${what}`)
+    for (const [flag, { value, what }] of Object.entries(flags))
+      expect(spaced).toContain(` --${value ? `${flag} ${value}` : flag} ${what}`)
+  }
 })
 
 test('the help fits into 100 columns and leaves no blank at the end of a line', () => {
@@ -15,7 +22,7 @@ test('the help fits into 100 columns and leaves no blank at the end of a line', 
 })
 
 test('the help has one table, in which every setting stands once with all that it does', () => {
-  const blocks = help.split(/\n(?=[ *] --)/).slice(1)
+  const blocks = (help.split('  flag of ')[0] ?? '').split(/\n(?=[ *] --)/).slice(1)
   expect(blocks).toHaveLength(rows.length)
   for (const [at, [key, setting]] of rows.entries()) {
     const [flag = '', ...below] = (blocks[at] ?? '').split('\n')

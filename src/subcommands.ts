@@ -1,0 +1,39 @@
+/** A flag of a subcommand's own. */
+export interface OwnFlag {
+  /** What its value is called; absent where it stands alone. */
+  readonly value?: string
+  readonly what: string
+}
+
+interface Declared {
+  readonly what: string
+  /** What it must be given besides flags, by the names that `--help` has for them. */
+  readonly operands?: readonly string[]
+  /** Flags in place of the settings: it reads no setting, and no environment. */
+  readonly flags?: Readonly<Record<string, OwnFlag>>
+}
+
+/** The subcommands: what each does and takes; without one the gateway serves. */
+export const subcommands = {
+  healthcheck: { what: 'exit 0 if the gateway at HOST and PORT says it is well, else 1' },
+  rekey: { what: 'put DATA_KEY in place of DATA_KEY_PREVIOUS, and seal all anew' },
+  verify: {
+    what: 'prove which gateway answers at URL: exit 0 if so, 1 if not, 2 if unknown',
+    operands: ['URL'],
+    flags: {
+      nonce: { value: 'HEX', what: 'the nonce to ask with, 64 hex digits; without it a fresh one' },
+      'expect-compose-hash': { value: 'HEX', what: 'the SHA-256 of the app-compose.json that must run there' },
+      'expect-keyset': { value: 'FILE', what: 'JSON: the keys that must be stated, or those of them that matter' },
+      'expect-settings': { value: 'FILE', what: 'JSON: the settings that must be stated, or those that matter' },
+      collateral: { value: 'FILE', what: 'JSON: what Intel publishes to judge quotes by' },
+      pccs: { value: 'URL', what: 'where to fetch that, as from https://api.trustedservices.intel.com' },
+      at: { value: 'TIME', what: 'judge as of this time, as in 2026-03-01T00:00:00Z; without it now' },
+      json: { what: 'print JSON' },
+    },
+  },
+} as const satisfies Readonly<Record<string, Declared>>
+
+export type Subcommand = keyof typeof subcommands
+
+/** What a subcommand takes; where it declares nothing of its own, the settings. */
+export const declared = (subcommand: Subcommand): Declared => subcommands[subcommand]
