@@ -28,6 +28,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/auth/callback': ['GET', 'HEAD'],
   '/v1/auth/token': ['POST'],
   '/v1/model/list': ['GET', 'HEAD'],
+  '/v1/receipts/:id': ['GET', 'HEAD'],
   '/v1/signature/:chat_id': ['GET', 'HEAD'],
   '/v1/conversations': ['GET', 'HEAD', 'POST'],
   '/v1/conversations/:id': ['DELETE', 'GET', 'HEAD', 'POST'],

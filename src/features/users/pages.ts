@@ -24,7 +24,6 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
   const { limit, open, acts, hours, usage } = prepare(store)
   const owned = prepareBelongings(store)
   const kept = prepareFiles(store)
-  const signed = prepareReceipts(store)
   return [
     {
       name: 'rate_limit',
@@ -98,17 +97,22 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
           row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
         ),
     },
-    {
-      name: 'receipts',
-      of: owner =>
-        paged(
-          after => store.ask(() => signed.execute({ owner, ...after })),
-          START,
-          ({ id }) => ({ first: 0, second: id }),
-          ({ id, content }) => openReceipt(fields, id, content),
-        ),
-    },
+    receiptPages(store, fields),
   ]
+}
+
+function receiptPages(store: Store, fields: Fields): Pages {
+  const page = prepareReceipts(store)
+  return {
+    name: 'receipts',
+    of: owner =>
+      paged(
+        after => store.ask(() => page.execute({ owner, ...after })),
+        START,
+        ({ id }) => ({ ...START, second: id }),
+        ({ id, content }) => openReceipt(fields, id, content),
+      ),
+  }
 }
 
 /** The last row of a page, by the two columns that follow the owner in the key. */
