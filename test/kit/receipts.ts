@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Receipt } from '../../src/protocol/receipt.ts'
+import { checkReceipt } from '../../src/verify/receipt.ts'
 import type { Kit } from './gateway.ts'
 import { eventually } from './stage.ts'
 
@@ -14,13 +15,16 @@ export async function askReceipt(kit: Kit, id: string | null, { query = '', subj
   return fetch(`${kit.url}/v1/receipts/${id}${query}`, { headers: await kit.bearer(subject) })
 }
 
-/** A receipt, as soon as it is there. */
+/** A receipt, as soon as it is there, which holds against the gateway's keys and settings. */
 export async function receiptOf(kit: Kit, id: string | null, asked: { query?: string } = {}): Promise<Told> {
   return eventually(async () => {
     const answer = await askReceipt(kit, id, asked)
     if (answer.status === 425) return undefined
     const text = await answer.text()
     if (answer.status !== 200) throw new Error(`${answer.status} ${text}`)
+    const checks = checkReceipt({ receipt: text, report: kit.report, request: undefined, response: undefined })
+    const failed = checks.find(({ outcome }) => outcome === 'fail')
+    if (failed) throw new Error(`${failed.name}: ${failed.why}`)
     return { answer: text, says: JSON.parse(JSON.parse(text).receipt) }
   }, `the receipt ${id}`)
 }
