@@ -81,7 +81,7 @@ function statusOf(path: string, signed: boolean, method: string): number {
   if (path === '/v1/files' && method === 'POST') return 400
   // Nobody owns anything.
   if (path === '/v1/responses/input_tokens' && method === 'POST') return 200
-  if (/^\/v1\/(?:conversations|responses|files|signature)\//.test(path)) return 404
+  if (/^\/v1\/(?:conversations|responses|files|receipts|signature)\//.test(path)) return 404
   return /^\/v1\/(?:users|auth|admin)\//.test(path) ? 403 : 200
 }
 
