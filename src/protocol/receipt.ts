@@ -53,7 +53,7 @@ export const digestsText = ({ request, response }: Pick<Receipt, 'request' | 're
   `${request.sha256}:${response.sha256}`
 
 /** Counts and hashes a body's bytes as they pass. */
-export class Tally {
+class Tally {
   bytes = 0
   /** Whether the end has passed. */
   ended = false
