@@ -48,7 +48,7 @@ const relayed: Serve = async request => {
   const body = await openBody(request, {
     stallMs: 60_000,
     maxBytes: ways.maxBodyBytes,
-    counted: () => undefined,
+    took: () => undefined,
     isEnough: () => true,
   })
   const target = { origin: backend.base, method, path: '/v1/chat/completions' }
@@ -95,9 +95,15 @@ interface Governing {
   limited?: boolean
   logged?: boolean
   booked?: boolean
+  receipted?: boolean
 }
 
-async function governed({ limited = false, logged = false, booked = false }: Governing): Promise<Serve> {
+async function governed({
+  limited = false,
+  logged = false,
+  booked = false,
+  receipted = false,
+}: Governing): Promise<Serve> {
   const { write } = gathered(process.stdout)
   const log = logger({ format: 'text', level: logged ? 'info' : 'error', now, write })
   const { store, keys } = await openStore({ url: `sqlite:${path}`, dataKey: undefined, identityKey: undefined })
@@ -114,6 +120,7 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     commit: 'unknown',
     keySource: 'memory',
     attested: {},
+    receiptDays: receipted ? 30 : 0,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     sessionDays: { idle: 30, most: 90 },
@@ -147,6 +154,7 @@ const stretches: Record<string, () => Serve | Promise<Serve>> = {
   ledger: () => governed({ booked: true }),
   limit: () => governed({ booked: true, limited: true }),
   log: () => governed({ booked: true, limited: true, logged: true }),
+  receipts: () => governed({ booked: true, limited: true, logged: true, receipted: true }),
   'no limits, no ledger': () => governed({ logged: true }),
   'no limits': () => governed({ logged: true, booked: true }),
 }

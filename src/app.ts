@@ -14,6 +14,7 @@ import { files } from './features/files/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { passthrough } from './features/passthrough.ts'
+import { receipt } from './features/receipt.ts'
 import { responses } from './features/responses.ts'
 import { signature } from './features/signature.ts'
 import { usage } from './features/usage/routes.ts'
@@ -30,16 +31,20 @@ import { limited } from './gate/limited.ts'
 import { limiter } from './gate/limiter.ts'
 import { observe } from './gate/observe.ts'
 import { answer, problems } from './gate/problems.ts'
+import { receipted } from './gate/receipted.ts'
+import { receipts } from './gate/receipts.ts'
 import { rules } from './gate/rules.ts'
 import { sessions } from './gate/sessions.ts'
 import { settle } from './gate/settle.ts'
 import { readTarget } from './gate/target.ts'
 import { noTokens, tokens } from './gate/tokens.ts'
-import { wayOut } from './outward.ts'
+import { backendNames, wayOut } from './outward.ts'
 import type { Parts } from './parts.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import { fields } from './store/fields.ts'
+import { settingsDigestOf } from './tee/settings-digest.ts'
+import { effectiveSettings } from './tee/statement.ts'
 import { kept } from './upstream/kept.ts'
 import { ownBody } from './upstream/own-body.ts'
 
@@ -59,19 +64,17 @@ const NO_SIGN_IN: SignInOptions = {
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
-  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, log: parts.log }) })
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: digestOfSettings(parts) })
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told, log: parts.log }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
-  // Anyone may ask, and each look is a write: one a second is enough.
-  const database = kept({ load: store.isWritable, now, keptMs: 1000 })
-  const needs = { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
-
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
+    receipted: receipted({ receipts: told, exchangeOf }),
   }
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
@@ -81,9 +84,10 @@ export function gateway(parts: Parts) {
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
-    .use(health({ version, backends: out.backends, needs }))
+    .use(health({ version, backends: out.backends, needs: needsOf(parts) }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
+    .use(receipt({ ...gates, receipts: told, signing: parts.signing }))
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
@@ -117,10 +121,24 @@ export function gateway(parts: Parts) {
   const acts = activity(store)
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns]) await swept?.sweep()
+    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
     await acts.sweep(now())
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
+}
+
+/** What readiness asks for. */
+function needsOf({ store, now, keySet }: Parts) {
+  // Anyone may ask, and each look is a write: one a second is enough.
+  const database = kept({ load: store.isWritable, now, keptMs: 1000 })
+  return { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
+}
+
+/** Of what reports state of the settings. */
+function digestOfSettings(parts: Parts): string {
+  const { attested, keySource, tee } = parts
+  const backends = backendNames(parts)
+  return settingsDigestOf(effectiveSettings({ settings: attested, backends, keySource, mode: tee?.mode ?? 'none' }))
 }
 
 /** Elysia looks for the path from the seventh letter on, where `https://` has its last slash. */

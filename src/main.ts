@@ -3,6 +3,7 @@ import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
+import { verifyReceipt } from './cli/verify-receipt.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
 import { ListenFault } from './listening.ts'
@@ -27,7 +28,8 @@ const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
 
 /** Does what the command line asks for and resolves to the exit code. */
 async function main(): Promise<number> {
-  switch (readCommand(argv).command) {
+  const { command, flags, operands, faults } = readCommand(argv)
+  switch (command) {
     case 'help':
       write(helpText(VERSION))
       return 0
@@ -49,6 +51,12 @@ async function main(): Promise<number> {
     case 'verify':
       // A gateway never needs it.
       return (await import('./cli/verify.ts')).verify(readCommand(argv), { ...sources, write, say })
+    case 'verify-receipt': {
+      for (const fault of faults) say(fault)
+      const [file] = operands
+      if (faults.length > 0 || file === undefined) return 2
+      return verifyReceipt({ file, flags, readFile: path => readFileSync(path) }, { print: write, say })
+    }
     case 'serve': {
       keepKeys()
       await serve(configured(), { write, onSignal })

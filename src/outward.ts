@@ -38,6 +38,10 @@ const BUNDLE_KEPT_MS = 10_000
 // Of the minute that a making is its beginner's.
 const RENEW_MS = 20_000
 
+/** The backends that are there, by name. */
+export const backendNames = ({ sealed, open }: Pick<Parts, 'sealed' | 'open'>) =>
+  [sealed, open].flatMap(backend => backend?.name ?? [])
+
 /** What goes up, and what is asked there on everybody's behalf. */
 export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick<Rules, 'current'>) {
   const { version, now, keys, sealed, open, plaintext } = parts
@@ -62,7 +66,7 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
     forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
     modelIds: modelIds(told),
     /** Who is asked, by name. */
-    backends: told.backends.map(({ name }) => name),
+    backends: backendNames(parts),
     lastKeys: toEnclave?.lastKeys,
     reports: reports({ ...told, cloud: open, bundle: toEnclave?.bundle }),
     enclave: toEnclave,

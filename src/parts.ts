@@ -37,6 +37,8 @@ export interface Parts {
   keySource: KeySource
   /** The settings that reports state; no secret. */
   attested: Readonly<Record<string, unknown>>
+  /** Days for which receipts are kept; with 0 none are made. */
+  receiptDays: number
   /** The issuer's signing keys; absent where no JWT is taken. */
   keySet: KeySet | undefined
   /** What a token must be meant for. */

@@ -131,6 +131,7 @@ function chosen(config: Config) {
       scope: config.ADMIN_SCOPE,
     },
     passages: passagesIn(config.PASSTHROUGH ?? []),
+    receiptDays: config.RECEIPT_DAYS,
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,

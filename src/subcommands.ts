@@ -31,6 +31,16 @@ export const subcommands = {
       json: { what: 'print JSON' },
     },
   },
+  'verify-receipt': {
+    what: 'hold a receipt against a report: exit 0 if all of it holds, 1 if not, 2 if unknown',
+    operands: ['FILE'],
+    flags: {
+      report: { value: 'FILE', what: 'the answer of GET /v1/attestation/report, which `verify` proves; required' },
+      request: { value: 'FILE', what: 'the body that was sent, byte for byte; sealed if it was' },
+      response: { value: 'FILE', what: 'the body that came, byte for byte; sealed if it was' },
+      json: { what: 'print JSON' },
+    },
+  },
 } as const satisfies Readonly<Record<string, Declared>>
 
 export type Subcommand = keyof typeof subcommands

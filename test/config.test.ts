@@ -35,6 +35,7 @@ describe('what is read', () => {
       SESSION_DAYS: 30,
       SESSION_MAX_DAYS: 90,
       RATE_LIMIT_RPM: 60,
+      RECEIPT_DAYS: 30,
       RATE_LIMIT_BURST: 10,
       TOKEN_LIMIT_DAY: 0,
       CONCURRENT_LIMIT: 8,

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type access, callerOf } from '../gate/access.ts'
 import { type Belongings, noSuchThing } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
+import type { receipted } from '../gate/receipted.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { namesModel, namesThing } from '../protocol/flat-names.ts'
 import { isPlainId } from '../protocol/ids.ts'
@@ -17,6 +18,7 @@ import { requireOpen } from '../upstream/ways.ts'
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
+  receipted: ReturnType<typeof receipted>
   belongings: Belongings
   forward: ForwardOpen
   rules: RulesNow
@@ -24,8 +26,8 @@ interface Deps {
 }
 
 /** Routes that an operator lets through to the backend that reads open bodies. */
-export const passthrough = ({ access, limited, belongings, forward, rules, passages }: Deps) => {
-  const rooms = new Elysia({ name: 'passthrough' }).use(access).use(limited)
+export const passthrough = ({ access, limited, receipted, belongings, forward, rules, passages }: Deps) => {
+  const rooms = new Elysia({ name: 'passthrough' }).use(access).use(limited).use(receipted)
   for (const passage of passages) {
     const parameters = parametersOf(passage)
     const pass = async (request: Request, exchange: Exchange): Promise<Response> => {
@@ -43,6 +45,7 @@ export const passthrough = ({ access, limited, belongings, forward, rules, passa
     rooms.route(passage.method, passage.path, ({ request, exchange }) => pass(request, exchange), {
       access: 'inference',
       limited: 'caller',
+      receipted: true,
       parse: 'none',
       detail: passageDetail(passage),
     })

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type access, callerOf } from '../gate/access.ts'
 import type { Belongings } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
+import type { receipted } from '../gate/receipted.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { paramOf } from '../protocol/params.ts'
 import type { Reference } from '../protocol/references-reading.ts'
@@ -13,16 +14,17 @@ import { requireOpen } from '../upstream/ways.ts'
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
+  receipted: ReturnType<typeof receipted>
   belongings: Belongings
   /** To the backend that keeps them. */
   open: ForwardOpen
   remove: Remove
 }
 
-const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
+const GUARD = { access: 'inference', limited: 'caller', receipted: true, parse: 'none' } as const
 
 /** Responses that a backend keeps, each for whom it was given to alone. */
-export const responses = ({ access, limited, belongings, open, remove }: Deps) => {
+export const responses = ({ access, limited, receipted, belongings, open, remove }: Deps) => {
   /** The one that a path names. @throws Problem `not_found` unless it is the caller's */
   async function theOne(exchange: Exchange): Promise<Reference> {
     const response = { kind: 'response', id: paramOf(exchange, 'id') } as const
@@ -33,6 +35,7 @@ export const responses = ({ access, limited, belongings, open, remove }: Deps) =
   const rooms = new Elysia({ name: 'responses' })
     .use(access)
     .use(limited)
+    .use(receipted)
     .delete('/v1/responses/:id', async ({ exchange }) => remove(exchange, await theOne(exchange)), {
       ...GUARD,
       detail: responseRemovalDetail(),

@@ -3,7 +3,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { Ending, Route } from '../protocol/exchange.ts'
 import { HOUR_MS, picoOf } from '../protocol/metering.ts'
 import type { Usage } from '../protocol/usage.ts'
-import { ledger, usageHours } from '../store/schema.ts'
+import { ledger, receipts, usageHours } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
 /** One request that reached an enclave. */
@@ -22,26 +22,48 @@ export interface Entry {
   readonly chatId: string | undefined
 }
 
-/** Entries that live or die together in the database: a row for each, and what they add to the sums. */
+/** A receipt as it is kept. */
+export interface ReceiptRow {
+  readonly id: string
+  readonly owner: string
+  /** Sealed. */
+  readonly content: string
+}
+
+/** What is written of one request: the one where it reached an enclave, the other where it has a receipt. */
+export interface Booking {
+  readonly entry: Entry | undefined
+  readonly receipt: ReceiptRow | undefined
+}
+
+/** Bookings that live or die together in the database: their rows, and what they add to the sums. */
 export interface Batch {
-  readonly entries: readonly Entry[]
+  readonly bookings: readonly Booking[]
   readonly writes: readonly Write[]
   /** Whether it is in the database already. */
   isStored(): Promise<boolean>
 }
 
 /** Makes batches for a database. */
-export function batches(store: Store): (entries: readonly Entry[]) => Batch {
+export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
   const { insert, add, find } = statements(store)
-  return entries => {
+  const { keep, findKept } = receiptStatements(store)
+  return bookings => {
+    const entries = bookings.flatMap(({ entry }) => entry ?? [])
+    const kept = bookings.flatMap(({ receipt }) => receipt ?? [])
     const rows = entries.map(rowOf)
+    const isStored = async () => {
+      const [row, [receipt]] = [rows[0], kept]
+      return (await store.ask<unknown[]>(() => (row ? find.execute(row) : findKept.execute({ ...receipt })))).length > 0
+    }
     return {
-      entries,
+      bookings,
       writes: [
         ...rows.map(values => ({ statement: insert, values })),
         ...sumsOf(entries).map(values => ({ statement: add, values })),
+        ...kept.map(({ ...values }) => ({ statement: keep, values })),
       ],
-      isStored: async () => (await store.ask(() => find.execute(rows[0]))).length > 0,
+      isStored,
     }
   }
 }
@@ -145,5 +167,16 @@ function statements({ db }: Store) {
       .from(ledger)
       .where(and(eq(ledger.owner, owner), eq(ledger.at, value('at')), eq(ledger.id, value('id'))))
       .prepare(),
+  }
+}
+
+function receiptStatements({ db }: Store) {
+  const id = value('id')
+  return {
+    keep: db
+      .insert(receipts)
+      .values({ id, owner: value('owner'), content: value('content') })
+      .prepare(),
+    findKept: db.select({ id: receipts.id }).from(receipts).where(eq(receipts.id, id)).prepare(),
   }
 }

@@ -4,14 +4,14 @@ import { DAY_MS, HOUR_MS } from '../protocol/metering.ts'
 import { ledger as entries, usageHours } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { backlog } from './backlog.ts'
-import type { Entry } from './batch.ts'
+import type { Entry, ReceiptRow } from './batch.ts'
 
 /** What every caller used: in memory for a moment, and then in the database. */
 export interface Ledger {
   /** Whether so much waits for the database that nothing more should be let in. */
   readonly isFull: boolean
-  /** Books a request; it is written later. */
-  enter(entry: Entry): void
+  /** Books a request, as far as it is to be booked, with its receipt; both are written later, together. */
+  enter(entry: Entry | undefined, receipt?: ReceiptRow): void
   /**
    * Tokens of an owner in the UTC day of a time, those that wait in memory with them.
    * @throws Problem `database_unavailable`
@@ -75,8 +75,8 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
     get isFull() {
       return waiting.length >= MOST_WAITING
     },
-    enter: entry => {
-      waiting.add(entry)
+    enter: (entry, receipt) => {
+      waiting.add({ entry, receipt })
       if (timer === undefined) flushIn(flushMs)
     },
     spent: async (owner, at) => {

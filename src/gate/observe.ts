@@ -39,7 +39,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
     exchange.hold = () => connections?.timeout(request, 0)
     exchange.settle = end => {
       release(request, connections)
-      log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end))
+      log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end, now()))
       ended(exchange, end)
     }
     exchanges.set(request, exchange)
@@ -65,16 +65,6 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
     })
   }
 
-  function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End) {
-    return {
-      ending,
-      bytes,
-      ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - exchange.startedAt) }),
-      ms: round(now() - exchange.startedAt),
-      ...whose(exchange),
-    }
-  }
-
   return {
     /** The exchange a request belongs to. */
     exchangeOf: (request: Request): Exchange => {
@@ -89,7 +79,9 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
         const response = await inner(request)
         if (!exchange.streaming) {
           release(request, connections)
-          const { bytesDown: bytes } = exchange
+          const { bytesDown: bytes, receipt } = exchange
+          // In one piece, and so at hand.
+          if (receipt) receipt.down.take(await bytesOut(request, response))
           ended(exchange, { status: response.status, ending: endingOf(exchange), bytes, firstByteAt: undefined })
         }
         for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
@@ -98,6 +90,21 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
         logAnswer(request, exchange, response.status)
         return response
       },
+  }
+}
+
+/** What of an answer goes out as its body. */
+async function bytesOut({ method }: Request, response: Response): Promise<Uint8Array | undefined> {
+  return method === 'HEAD' ? undefined : response.clone().bytes()
+}
+
+function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End, endedAt: number) {
+  return {
+    ending,
+    bytes,
+    ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - exchange.startedAt) }),
+    ms: round(endedAt - exchange.startedAt),
+    ...whose(exchange),
   }
 }
 

@@ -5,6 +5,7 @@ import { estimate, type Usage } from '../protocol/usage.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import type { Limiter } from './limiter.ts'
+import type { Receipts } from './receipts.ts'
 import type { Slots } from './slots.ts'
 
 interface Deps {
@@ -14,6 +15,7 @@ interface Deps {
   /** Absent where that limit is off. */
   slots: Slots | undefined
   inFlight: InFlight
+  receipts: Pick<Receipts, 'finish'>
   log: Log
 }
 
@@ -28,9 +30,9 @@ const NOTHING: Usage = {
 
 /**
  * What is done when an exchange is over: whatever it held is given back, its rate token too if it cost nothing, and it is
- * booked if it reached an enclave.
+ * booked if it reached an enclave, with its receipt; one that reached none has its receipt alone.
  */
-export function settle({ ledger, callers, slots, inFlight, log }: Deps) {
+export function settle({ ledger, callers, slots, inFlight, receipts, log }: Deps) {
   return (exchange: Exchange, end: End): void => {
     if (exchange.inFlight) inFlight.leave()
     if (exchange.slot) slots?.release(exchange.slot)
@@ -38,11 +40,14 @@ export function settle({ ledger, callers, slots, inFlight, log }: Deps) {
     if (!principal) return
     const { owner } = principal
     const { status, ending, bytes } = end
-    if (reached && backend && route)
-      ledger.enter({
+    const entry = reached &&
+      backend &&
+      route && {
         ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes, chatId },
         usage: usageOf(exchange, end),
-      })
+      }
+    const receipt = receipts.finish(exchange, end)
+    if (entry || receipt) ledger.enter(entry || undefined, receipt)
     if (charged && isFree(status))
       callers?.refund(owner).catch(error => {
         log('warn', 'refund_failed', { owner: ownerTagOf(owner), fault: faultOf(error) })

@@ -1,6 +1,7 @@
 import type { RequestId } from './ids.ts'
 import type { Principal } from './principal.ts'
 import type { ProblemCode } from './problem.ts'
+import type { OpenReceipt } from './receipt.ts'
 import type { Usage } from './usage.ts'
 
 declare const route: unique symbol
@@ -65,6 +66,10 @@ export class Exchange {
   charged = false
   /** Who was asked, once that is decided. */
   backend: BackendName | undefined
+  /** The host that was asked, once that is decided. */
+  host: string | undefined
+  /** Its receipt, if it has one. */
+  receipt: OpenReceipt | undefined
   /** Bytes of the client's body that were read so far. */
   bytesUp = 0
   /** Bytes of an answer's body that is given in one piece. */
@@ -85,5 +90,11 @@ export class Exchange {
   constructor(id: RequestId, startedAt: number) {
     this.id = id
     this.startedAt = startedAt
+  }
+
+  /** Is told of each piece of the client's body as it is read, and of its end by `undefined`. */
+  took(piece: Uint8Array | undefined): void {
+    this.bytesUp += piece?.byteLength ?? 0
+    this.receipt?.up.take(piece)
   }
 }

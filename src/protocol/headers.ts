@@ -39,6 +39,7 @@ const OURS = [
   'x-sealgate-body',
   'x-sealgate-backend',
   'x-sealgate-instructions-sha256',
+  'x-receipt-id',
   'www-authenticate',
   'x-ratelimit-limit-requests',
   'x-ratelimit-remaining-requests',

@@ -58,6 +58,11 @@ export const PARAMETERS = {
   State: inQuery('state', "What the provider was told, of this browser's own sign-in."),
   SessionId: inPath('id', 'The id of a session.'),
   KeyId: inPath('id', 'The id of an API key.'),
+  ReceiptId: inPath('id', 'The `X-Receipt-Id` of an answer.', { type: 'string' }),
+  ReceiptAlgo: inQuery('signing_algo', '`ecdsa` adds a signature as Ethereum has them; `ed25519` unless told.', {
+    type: 'string',
+    enum: ['ed25519', 'ecdsa'],
+  }),
   ChatId: inPath('chat_id', 'The `id` that the answer bore.', { type: 'string' }),
   SignedModel: inQuery('model', 'The model that answered.'),
   SigningAlgo: inQuery('signing_algo', 'By which algorithm: `ecdsa` or `ed25519`.'),
@@ -116,6 +121,10 @@ export const HEADERS = {
     "The SHA-256, in hex, of the operator's own prompt, which was put before what the request said.",
     '0f'.repeat(32),
   ),
+  'X-Receipt-Id': text(
+    'Under `/v1/receipts` the receipt of this request is kept; absent where a limit refused it.',
+    `rcpt_${'0f'.repeat(32)}`,
+  ),
   'X-Upstream-Request-Id': text("The backend's own id of this request.", 'req-1'),
   'X-Content-Type-Options': text('What is said of its media type is meant.', 'nosniff'),
   'Ehbp-Response-Nonce': text('There exactly when the answer is sealed: 64 hex digits.', '0f'.repeat(32)),
@@ -144,6 +153,7 @@ export const ALWAYS: readonly HeaderName[] = ['X-Request-Id', 'X-Protocol-Versio
 export const BROUGHT: Readonly<Record<string, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
   403: ['WWW-Authenticate'],
+  425: ['Retry-After'],
   429: ['Retry-After', 'Retry-After-Ms', 'X-Should-Retry', ...LIMIT_HEADERS],
   503: ['Retry-After'],
 }

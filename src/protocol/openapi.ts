@@ -26,6 +26,8 @@ export interface Detail {
   responses?: Record<string, Answer>
   security?: Record<string, string[]>[]
   'x-codes'?: ProblemCode[]
+  /** Whether its answers tell of a receipt. */
+  'x-receipted'?: boolean
 }
 
 /** A route as the router lists it, with what is said of it. */
@@ -100,13 +102,21 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
 export const templateOf = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}').replace(/\*$/, '{rest}')
 
 function operation(method: string, path: string, detail: Detail): object {
-  const { 'x-codes': codes = [], responses = {}, parameters = [], security = [], ...said } = detail
+  const {
+    'x-codes': codes = [],
+    'x-receipted': receipted = false,
+    responses = {},
+    parameters = [],
+    security = [],
+    ...said
+  } = detail
   const bodiless = method === 'HEAD'
   // What a backend says of our key becomes a 502: these two are ours alone.
   const shared = (status: string) => 'default' in responses && status !== '401' && status !== '403'
-  const answers = Object.entries(responses).map(([status, answer]) => [status, withHeaders(answer, status)])
+  const brought = (answer: Answer, status: string) => withHeaders(answer, status, receipted)
+  const answers = Object.entries(responses).map(([status, answer]) => [status, brought(answer, status)])
   const refusals = Object.entries(Object.groupBy(new Set([...ANYWHERE, ...codes]), statusOf)).map(
-    ([status, together = []]) => [status, withHeaders(refusal(together, { bodiless, shared: shared(status) }), status)],
+    ([status, together = []]) => [status, brought(refusal(together, { bodiless, shared: shared(status) }), status)],
   )
   return {
     ...said,
@@ -135,8 +145,10 @@ function refusal(codes: readonly ProblemCode[], { bodiless, shared }: Refusal): 
 }
 
 /** An answer with the headers that every answer has, and those that its status brings along. */
-function withHeaders(answer: Answer, status: string): Answer {
-  return { ...answer, headers: { ...headers([...ALWAYS, ...(BROUGHT[status] ?? [])]), ...answer.headers } }
+function withHeaders(answer: Answer, status: string, receipted: boolean): Answer {
+  // Nobody has a receipt before it is known who they are.
+  const named: readonly HeaderName[] = receipted && status !== '401' ? ['X-Receipt-Id'] : []
+  return { ...answer, headers: { ...headers([...ALWAYS, ...named, ...(BROUGHT[status] ?? [])]), ...answer.headers } }
 }
 
 function errorSchema(codes: readonly ProblemCode[]): object {

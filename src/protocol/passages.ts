@@ -13,7 +13,7 @@ const ENTRY = /^(GET|POST|PUT|PATCH|DELETE) (\/v1(?:\/(?:[a-z0-9_~-][a-z0-9._~-]
 // By the first segment: what is here has rules of its own, whatever follows it.
 const TAKEN: ReadonlySet<string> = new Set([
   ...['admin', 'auth', 'users', 'conversations', 'responses', 'files'],
-  ...['attestation', 'cache-secret', 'configs', 'model', 'models', 'signature', 'usage'],
+  ...['attestation', 'cache-secret', 'configs', 'model', 'models', 'receipts', 'signature', 'usage'],
 ])
 
 /** Reads `METHOD /v1/template`, its parameters written `:name` or `{name}`. */

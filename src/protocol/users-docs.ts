@@ -125,12 +125,13 @@ export const exportDetail = (): Detail => {
       belongings: [],
       usage_hours: [],
       usage: [],
+      receipts: [],
     },
   }
   const schema = object({
     ...{ user, linked_accounts: list(account), settings: settings(true, text), sessions: list(session) },
     ...{ keys: list(object(keyMembers)), rate_limit: rows, open_requests: rows, activity: list(act), belongings: rows },
-    ...{ usage_hours: rows, usage: rows },
+    ...{ usage_hours: rows, usage: rows, receipts: rows },
   })
   return said({ summary: 'All that is kept of the user.', gives: { what: 'All of it.', schema, example: whole } })
 }

@@ -1,4 +1,4 @@
-import { database, hexKey } from '../protocol/kinds.ts'
+import { database, hexKey, integer } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** Where the state lives, and what seals it. */
@@ -27,6 +27,13 @@ export const state = {
     attested: false,
     what: 'The root that `sealgate rekey` replaces by DATA_KEY, or by the guest agent’s key; 32 bytes in hex; nothing else reads it.',
     why: 'Operators who replace DATA_KEY, and only until that is done.',
+  },
+  RECEIPT_DAYS: {
+    kind: integer(0, 3650),
+    default: '30',
+    attested: true,
+    what: 'Days for which signed receipts of requests are kept, for their callers to fetch; with 0 none are made.',
+    why: 'Operators, by how long their callers may have to prove something, and by the disk: about 1.5 KB each.',
   },
   IDENTITY_HASH_KEY: {
     kind: hexKey,

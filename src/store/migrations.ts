@@ -63,4 +63,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   [
     'CREATE TABLE models (id TEXT PRIMARY KEY NOT NULL, spelled TEXT NOT NULL, public BIGINT NOT NULL, system_prompt TEXT, updated_at BIGINT NOT NULL)',
   ],
+  [
+    'CREATE TABLE receipts (id TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, content TEXT NOT NULL)',
+    'CREATE INDEX receipts_of_owner ON receipts (owner, id)',
+  ],
 ]

@@ -261,6 +261,15 @@ export const models = sqliteTable('models', {
   updatedAt: bigint('updated_at').notNull(),
 })
 
+/** What was asked and answered, signed. */
+export const receipts = sqliteTable('receipts', {
+  /** Begins with its time, so that ids are in that order (`protocol/receipt-id`). */
+  id: text().primaryKey(),
+  owner: text().notNull(),
+  /** Sealed: the signature, and the text that it is under. */
+  content: text().notNull(),
+})
+
 /** Keys that can no longer be derived from the root, wrapped under it. */
 export const wrappedKeys = sqliteTable('wrapped_keys', {
   role: text().primaryKey(),

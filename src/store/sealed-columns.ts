@@ -6,6 +6,7 @@ import {
   keptSecrets,
   linkedAccounts,
   models,
+  receipts,
   sessions,
   signIns,
   userSettings,
@@ -43,6 +44,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: files, column: files.filename, row: files.id },
   { table: keptSecrets, column: keptSecrets.value, row: keptSecrets.name },
   { table: models, column: models.systemPrompt, row: models.id },
+  { table: receipts, column: receipts.content, row: receipts.id },
 ]
 
 /** Every column of keyed hashes. */

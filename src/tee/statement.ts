@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import type { SigningKey, SigningKeys } from './signing.ts'
+import { RECEIPT_KEY, type SigningKey, type SigningKeys } from './signing.ts'
 import type { KeySource, Tee } from './tee.ts'
 
 /** What a quote is to prove. */
@@ -23,7 +23,6 @@ export interface Stated {
 
 // Whoever signs by a key, and for what, must not be taken for another: a new role or a new key has another path.
 const PURPOSE = 'sealgate.report_data.v1'
-const RECEIPT = { role: 'receipt', epoch: 1 }
 
 /** A statement in canonical JSON (RFC 8785): what is hashed is this very text. */
 export function statementOf({ version, commit, mode, settings, ...stated }: Stated): string {
@@ -34,17 +33,27 @@ export function statementOf({ version, commit, mode, settings, ...stated }: Stat
     ...(spki !== undefined && { tls_spki_sha256: spki }),
     ...(hpkeKeys && { hpke_config_sha256: sha256(hpkeKeys).toString('hex') }),
   }
-  const effective = { ...settings, backends, keys: keySource, tee: mode }
+  const effective = effectiveSettings({ settings, backends, keySource, mode })
   const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings: effective })
   if (text === undefined) throw new TypeError('a statement that is no JSON')
   return text
 }
+
+type Chosen = Pick<Stated, 'settings' | 'backends' | 'keySource'> & { readonly mode: Stated['mode'] | 'none' }
+
+/** What was given, and what came of it. */
+export const effectiveSettings = ({ settings, backends, keySource, mode }: Chosen) => ({
+  ...settings,
+  backends,
+  keys: keySource,
+  tee: mode,
+})
 
 /** What is quoted: the SHA-256 of a statement, and a nonce of 64 hex digits. */
 export function reportDataOf(statement: string, nonce: string): Uint8Array {
   return Buffer.concat([sha256(statement), Buffer.from(nonce, 'hex')])
 }
 
-const receiptKey = ({ publicKey, address }: SigningKey) => ({ ...RECEIPT, public_key: publicKey, address })
+const receiptKey = ({ publicKey, address }: SigningKey) => ({ ...RECEIPT_KEY, public_key: publicKey, address })
 
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest()

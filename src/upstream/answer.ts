@@ -50,11 +50,18 @@ export function relay(
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
   const watch = meter(answer, exchange)
+  const { receipt } = exchange
+  const seen = receipt
+    ? (bytes: Buffer) => {
+        receipt.down.take(bytes)
+        watch?.seen(bytes)
+      }
+    : watch?.seen
   const ended = (end: BodyEnd) => {
     watch?.ended()
     exchange.settle({ ...end, status: shown })
   }
-  const body = hasBody ? tapped(source, { now, signal: request.signal, seen: watch?.seen, ended }) : null
+  const body = hasBody ? tapped(source, { now, signal: request.signal, seen, ended }) : null
   return new Response(body, { status: shown, headers })
 }
 

@@ -18,8 +18,8 @@ interface Opening {
   stallMs: number
   /** The longest body that is taken. */
   maxBytes: number
-  /** Told of bytes that were read. */
-  counted: (bytes: number) => void
+  /** Told of each piece that was read, which it must not keep, and of the end by `undefined`. */
+  took: (piece: Uint8Array | undefined) => void
   /** Whether these first bytes tell what must be known before anything is sent on. */
   isEnough: (head: Uint8Array) => boolean
 }
@@ -33,7 +33,7 @@ const SMALL_BYTES = 65_536
  * the rest is read; `request_stalled`, or `client_gone` when the client breaks off.
  */
 export async function openBody(client: Request, opening: Opening): Promise<Body | null> {
-  const { stallMs, isEnough, maxBytes, counted } = opening
+  const { stallMs, isEnough, maxBytes, took } = opening
   const length = client.headers.get('content-length')
   if (length !== null && Number(length) > maxBytes) throw bodyTooLarge(maxBytes)
   if (!client.body) return null
@@ -47,7 +47,8 @@ export async function openBody(client: Request, opening: Opening): Promise<Body 
     if (length === null || Number(length) > SMALL_BYTES)
       return await openStream(bounded(client.body.getReader(), opening), isEnough, within)
     const head = await within(client.bytes())
-    counted(head.byteLength)
+    took(head)
+    took(undefined)
     return { head }
   } catch (cause) {
     if (cause instanceof Problem) throw cause
@@ -69,22 +70,19 @@ function bodyTooLarge(maxBytes: number): Problem {
 }
 
 /** Counts what is read, and refuses what is read beyond the bound. */
-function bounded(reader: Reader, { maxBytes, counted }: Opening): Reader {
+function bounded(reader: Reader, { maxBytes, took }: Opening): Reader {
   let bytes = 0
   return {
     read: async () => {
       const part = await reader.read()
-      const { byteLength } = part.value ?? NOTHING
-      bytes += byteLength
-      counted(byteLength)
+      bytes += part.value?.byteLength ?? 0
+      took(part.value)
       if (bytes > maxBytes) throw bodyTooLarge(maxBytes)
       return part
     },
     cancel: () => reader.cancel(),
   }
 }
-
-const NOTHING = new Uint8Array()
 
 async function openStream(
   reader: Reader,

@@ -41,6 +41,7 @@ export function forwardOpen(deps: Deps): ForwardOpen {
   return async (request, exchange, { body: kind, path = exchange.target.path, makes }) => {
     exchange.hold()
     exchange.backend = backend.name
+    exchange.host = backend.base.host
     cooldown.check(backend.base.origin)
     const load = kind === 'none' ? NOTHING : await loadOf(request, exchange, kind, deps)
     const send = async (key?: string) => {
@@ -67,11 +68,9 @@ async function loadOf(request: Request, exchange: Exchange, kind: Taking['body']
     const pieces = await readJudged(request, exchange, deps)
     return pieces.length === 0 ? { ...NOTHING, length: 0 } : { ...bodyOf(pieces), type: JSON_TYPE }
   }
-  const counted = (bytes: number) => {
-    exchange.bytesUp += bytes
-  }
+  const took = (piece: Uint8Array | undefined) => exchange.took(piece)
   const form = formUnder(await rules(), request, kind === 'form')
   const isEnough = (head: Uint8Array) => !form || head.length >= form.least
-  const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, counted, isEnough })
+  const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, took, isEnough })
   return { body: form ? form.watched(body) : body, length: lengthOf(request) }
 }

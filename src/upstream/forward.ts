@@ -54,15 +54,14 @@ export function forwardTo(deps: Deps): Forward {
     exchange.hold()
     exchange.backend = backend.name
     const base = enclaves(request.headers.get(ENCLAVE_URL_HEADER))
+    exchange.host = base.host
     const key = sealClaimed(request, plaintext)
     cooldown.check(base.origin)
     const plain = key === undefined ? await plainly(request, exchange, base, deps) : undefined
     const opened = await openBody(request, {
       stallMs: deps.stallMs,
       maxBytes: plain?.isRead ? Math.min(deps.maxJsonBytes, deps.maxBodyBytes) : deps.maxBodyBytes,
-      counted: bytes => {
-        exchange.bytesUp += bytes
-      },
+      took: piece => exchange.took(piece),
       isEnough: plain ? head => head.length >= plain.least : isSettled,
     })
     if (key !== undefined) requireSealed(opened)

@@ -24,10 +24,8 @@ export async function readJudged(
   reading: Reading,
 ): Promise<readonly Uint8Array[]> {
   const { judge, stallMs, maxBodyBytes, maxJsonBytes } = reading
-  const counted = (bytes: number) => {
-    exchange.bytesUp += bytes
-  }
+  const took = (piece: Uint8Array | undefined) => exchange.took(piece)
   const maxBytes = Math.min(maxJsonBytes, maxBodyBytes)
-  const bytes = await readWhole(await openBody(request, { stallMs, maxBytes, counted, isEnough: () => true }), stallMs)
+  const bytes = await readWhole(await openBody(request, { stallMs, maxBytes, took, isEnough: () => true }), stallMs)
   return bytes.length > 0 ? judge(bytes, exchange) : []
 }

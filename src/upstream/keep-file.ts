@@ -68,10 +68,8 @@ export function keepFile(deps: Deps): KeepFile {
     if (!isForm(request.headers.get('content-type') ?? ''))
       throw invalidBody('a file is sent in a form: the Content-Type must be multipart/form-data, with its boundary.')
     onBehalf.begin(exchange)
-    const counted = (bytes: number) => {
-      exchange.bytesUp += bytes
-    }
-    const opened = await openBody(request, { stallMs, maxBytes: maxFileBytes, counted, isEnough: () => true })
+    const took = (piece: Uint8Array | undefined) => exchange.took(piece)
+    const opened = await openBody(request, { stallMs, maxBytes: maxFileBytes, took, isEnough: () => true })
     try {
       const begun = await giving.begin(request, exchange, { kind: 'file', source: null })
       const letGo = renewing(begun, deps)

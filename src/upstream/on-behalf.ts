@@ -25,6 +25,7 @@ export function onBehalf({ backend, cooldown, ask }: Deps): OnBehalf {
     begin: exchange => {
       exchange.hold()
       exchange.backend = backend.name
+      exchange.host = backend.base.host
       cooldown.check(origin)
     },
     ask: async (exchange, { headers, ...asked }) => {

@@ -13,10 +13,8 @@ export type OwnBody = (request: Request, exchange: Exchange) => Promise<Uint8Arr
  */
 export function ownBody(stallMs: number): OwnBody {
   return async (request, exchange) => {
-    const counted = (bytes: number) => {
-      exchange.bytesUp += bytes
-    }
-    const body = await openBody(request, { stallMs, maxBytes: MOST_BYTES, counted, isEnough: () => true })
+    const took = (piece: Uint8Array | undefined) => exchange.took(piece)
+    const body = await openBody(request, { stallMs, maxBytes: MOST_BYTES, took, isEnough: () => true })
     return readWhole(body, stallMs)
   }
 }

@@ -19,7 +19,7 @@ const can = mayMount()
 const named = (name: string) => (can ? name : `${name} [no right to mount]`)
 
 function small(): Disk {
-  const made = disk(512)
+  const made = disk(768)
   if (!made) throw new Error('the disk could be mounted a moment ago')
   disks.push(made)
   return made

@@ -29,6 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/auth/callback': ['GET', 'HEAD'],
   '/v1/auth/token': ['POST'],
   '/v1/model/list': ['GET', 'HEAD'],
+  '/v1/receipts/:id': ['GET', 'HEAD'],
   '/v1/signature/:chat_id': ['GET', 'HEAD'],
   '/v1/conversations': ['GET', 'HEAD', 'POST'],
   '/v1/conversations/:id': ['DELETE', 'GET', 'HEAD', 'POST'],
@@ -83,7 +84,7 @@ function statusOf(path: string, signed: boolean, method: string): number {
   if (path === '/v1/files' && method === 'POST') return 400
   // Nobody owns anything.
   if (path === '/v1/responses/input_tokens' && method === 'POST') return 200
-  if (/^\/v1\/(?:conversations|responses|files|signature)\//.test(path)) return 404
+  if (/^\/v1\/(?:conversations|responses|files|receipts|signature)\//.test(path)) return 404
   return /^\/v1\/(?:users|auth|admin)\//.test(path) ? 403 : 200
 }
 

@@ -189,6 +189,10 @@ interface Own {
 async function ownOf(operation: Operation, path: string): Promise<Own> {
   if (isKept(operation)) return { url: keeping.kit.url, token: ada.headers.authorization, ids: await keptIds(path) }
   const { url } = kit
+  if (path.includes('/receipts/')) {
+    const { headers } = await fetch(`${url}/v1/models`, { headers: { authorization } })
+    return { url, token: authorization, ids: { id: headers.get('x-receipt-id') ?? '' } }
+  }
   if (!operation.security.some(scheme => 'session' in scheme)) return { url, token: authorization, ids: {} }
   const { authorization: token, session } = await kit.signIn()
   if (path.includes('/admin/models/')) {

@@ -20,7 +20,7 @@ interface Lived {
 
 /** What is booked and given back for an exchange that lived so: 41 bytes went up, 9 events came. */
 async function settled({ status, ending = 'complete', route = '/v1/chat/completions', ...lived }: Lived) {
-  const entries: Entry[] = []
+  const entries: (Entry | undefined)[] = []
   const refunds: string[] = []
   const events: string[] = []
   const exchange = new Exchange(requestIdFrom(null), 1_767_225_600_000)
@@ -58,6 +58,7 @@ async function settled({ status, ending = 'complete', route = '/v1/chat/completi
     },
     slots: undefined,
     inFlight: inFlight(1),
+    receipts: { finish: () => undefined },
     log: (_, event) => events.push(event),
   })
   settler(exchange, { status, ending, bytes: 100, firstByteAt: undefined })

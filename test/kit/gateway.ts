@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize'
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import type { SignInOptions } from '../../src/features/auth/flow.ts'
@@ -12,11 +13,13 @@ import { limiter } from '../../src/gate/limiter.ts'
 import { logger } from '../../src/gate/log.ts'
 import { sessions } from '../../src/gate/sessions.ts'
 import { slots } from '../../src/gate/slots.ts'
+import { backendNames } from '../../src/outward.ts'
 import { passagesIn } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
-import { signingKeys } from '../../src/tee/signing.ts'
+import { RECEIPT_KEY, type SigningKeys, signingKeys } from '../../src/tee/signing.ts'
+import { effectiveSettings } from '../../src/tee/statement.ts'
 import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
 import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
@@ -90,6 +93,8 @@ export interface KitOptions {
   passthrough?: readonly string[]
   /** How people sign in, by where the gateway listens; they may not unless given. */
   signIn?: (url: string) => Partial<SignInOptions>
+  /** Days for which receipts are kept; 30 unless told. */
+  receiptDays?: number
   /** The TEE it runs in; none unless given. */
   tee?: Tee
   /** What Intel publishes about its machine; nobody is asked for it unless given. */
@@ -111,6 +116,8 @@ export interface Kit {
   /** Sets right at the cloud what is due, as the program does every five seconds. */
   readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
+  /** A report as far as receipts are checked by it: what it states, and nothing that proves it. */
+  readonly report: string
   readonly routes: readonly { method: string; path: string }[]
   /** An `Authorization` header for a caller of that name. */
   bearer(subject?: string, scope?: string, seconds?: number): Promise<{ authorization: string }>
@@ -143,6 +150,7 @@ const DEFAULTS = {
   sessionDays: { idle: 30, most: 90 },
   mockLogin: false,
   passthrough: [],
+  receiptDays: 30,
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
@@ -162,6 +170,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     dataKey,
     identityKey: undefined,
   })
+  const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
@@ -180,27 +189,31 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const at = { baseUrl: `${options.cloud}/v1`, clientId: 'kit', secret: new Secret(options.vpcSecret ?? '') }
   const byLogin = () => vpc({ at, send: sendOut, store, fields: fields(keys.fields), now, log })
   const credentials = options.vpcSecret === undefined ? fixed(new Secret(CLOUD_KEY)) : byLogin()
+  const backends = {
+    sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
+    open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
+  }
+  const stated = { settings: options.attested ?? {}, keySource, backends: backendNames(backends) }
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
+    ...backends,
     admins: { emails: [], domains: [], scope: undefined, ...options.admins },
     passages: passagesIn(options.passthrough),
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     commit: 'unknown',
     keySource,
-    attested: options.attested ?? {},
+    attested: stated.settings,
     log,
     store,
     keys,
     tee: given.tee,
     collateralOf: given.collateralOf,
-    signing: signingKeys(keys),
+    signing,
     keySet: set,
     limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
-    sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
-    open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
     stallMs: allPatience.bodyMs,
     headerMs: allPatience.headerMs,
     send: options.send ?? transport(allPatience),
@@ -228,6 +241,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     sweep,
     reconcile,
     ledger: booked,
+    report: reportOf(signing, effectiveSettings({ ...stated, mode: given.tee?.mode ?? 'none' })),
     routes,
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
       const token = await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope, seconds })
@@ -248,4 +262,11 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       await store.close()
     },
   }
+}
+
+function reportOf({ ed25519, ecdsa }: SigningKeys, settings: object): string {
+  const named = ({ publicKey, address }: SigningKeys['ecdsa']) => ({ ...RECEIPT_KEY, public_key: publicKey, address })
+  const keyset = { ed25519: named(ed25519), ecdsa: named(ecdsa) }
+  const statement = canonicalize({ purpose: 'sealgate.report_data.v1', keyset, settings })
+  return JSON.stringify({ gateway_attestation: { mode: 'simulated', statement } })
 }

@@ -83,4 +83,13 @@ describe.each(engines)('a database on $name', engine => {
     expect(await faultOf(insert('mallory', "'ha'"))).toBeInstanceOf(Error)
     expect(await run(url, 'SELECT id FROM users ORDER BY id')).toHaveLength(4)
   })
+
+  test('from before receipts keeps every row', async () => {
+    const url = await databaseOf(7, engine)
+    const row = { id: 'a', spelled: 'A', public: 1, system_prompt: 'p', updated_at: 2 }
+    await run(url, "INSERT INTO models VALUES ('a', 'A', 1, 'p', 2)")
+    await migrate(url)
+    expect(await run(url, 'SELECT * FROM models')).toEqual([row])
+    expect(await run(url, 'SELECT * FROM receipts')).toEqual([])
+  })
 })

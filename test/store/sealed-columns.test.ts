@@ -12,6 +12,7 @@ import {
   keptSecrets,
   linkedAccounts,
   models,
+  receipts,
   sessions,
   signIns,
   userSettings,
@@ -49,10 +50,12 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const told = { id: 'file-1', bytes: 1, createdAt: 1, expiresAt: null, filename: 'x', purpose: 'y' }
     await store.atomically([fileRows(kept).noted('u_1', told)])
     await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }])
+    const content = fields(keys.fields).seal({ table: 'receipts', column: 'content', row: 'rcpt_1' }, 'x')
+    await store.db.insert(receipts).values({ id: 'rcpt_1', owner: 'j_1', content }).prepare().execute()
     const sealed: string[] = []
     const tables = {
       ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions, files },
-      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns, models },
+      ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns, models, receipts },
     }
     for (const [name, table] of Object.entries(tables))
       for (const row of await store.db.select().from(table))

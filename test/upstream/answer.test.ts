@@ -90,6 +90,7 @@ describe('what comes down', () => {
       'x-sealgate-body': 'plaintext',
       'x-upstream-request-id': 'theirs',
       'x-protocol-version': '1',
+      'x-receipt-id': expect.stringMatching(/^rcpt_[\da-f]{64}$/),
       'x-request-id': ID,
     })
     expect(lines.length).toBe(Object.keys(seen).length)

@@ -14,16 +14,17 @@ function pieces(...sizes: number[]) {
 }
 
 async function opened(init: RequestInit, maxBytes = 100) {
-  const counted: number[] = []
+  const counted: (number | 'end')[] = []
   const request = new Request('http://gateway.test/', { method: 'POST', ...init })
-  const opening = { stallMs: 5000, maxBytes, counted: (bytes: number) => counted.push(bytes), isEnough: () => true }
+  const took = (piece: Uint8Array | undefined) => counted.push(piece?.length ?? 'end')
+  const opening = { stallMs: 5000, maxBytes, took, isEnough: () => true }
   return { counted, body: await openBody(request, opening) }
 }
 
 describe('what is read of a body is counted', () => {
   test('when it is taken whole', async () => {
     const { counted, body } = await opened({ body: 'hello', headers: { 'content-length': '5' } })
-    expect([counted, body?.head.length, body?.rest]).toEqual([[5], 5, undefined])
+    expect([counted, body?.head.length, body?.rest]).toEqual([[5, 'end'], 5, undefined])
   })
 
   test('piece by piece as it is read, and no sooner', async () => {
@@ -31,8 +32,9 @@ describe('what is read of a body is counted', () => {
     const { counted, body } = await opened({ body: stream })
     expect([counted, read.pieces]).toEqual([[10], 1])
     await body?.rest?.read()
+    expect(counted).toEqual([10, 20])
     await body?.rest?.read()
-    expect(counted.reduce((sum, bytes) => sum + bytes)).toBe(30)
+    expect(counted).toEqual([10, 20, 'end'])
   })
 })
 

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type access, callerOf } from '../../gate/access.ts'
 import type { Belongings } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
+import type { receipted } from '../../gate/receipted.ts'
 import { cloneDetail, creationDetail, removalDetail } from '../../protocol/durable-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { paramOf } from '../../protocol/params.ts'
@@ -13,15 +14,16 @@ import { requireOpen } from '../../upstream/ways.ts'
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
+  receipted: ReturnType<typeof receipted>
   belongings: Belongings
   make: Make
   remove: Remove
 }
 
-const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
+const GUARD = { access: 'inference', limited: 'caller', receipted: true, parse: 'none' } as const
 
 /** Conversations begun, cloned and deleted: whatever happens meanwhile, there is none at the backend that nobody owns. */
-export const durable = ({ access, limited, belongings, make, remove }: Deps) => {
+export const durable = ({ access, limited, receipted, belongings, make, remove }: Deps) => {
   async function clone(request: Request, exchange: Exchange): Promise<Response> {
     const source = theOne(exchange)
     await belongings.check(callerOf(exchange), [source])
@@ -38,6 +40,7 @@ export const durable = ({ access, limited, belongings, make, remove }: Deps) => 
   return new Elysia({ name: 'durable' })
     .use(access)
     .use(limited)
+    .use(receipted)
     .post(
       '/v1/conversations',
       ({ request, exchange }) => {

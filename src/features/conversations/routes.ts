@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type access, callerOf } from '../../gate/access.ts'
 import { type Belongings, noSuchThing } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
+import type { receipted } from '../../gate/receipted.ts'
 import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '../../protocol/conversations-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { isPlainId } from '../../protocol/ids.ts'
@@ -19,6 +20,7 @@ import { tell } from './told.ts'
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
+  receipted: ReturnType<typeof receipted>
   belongings: Belongings
   store: Store
   log: Log
@@ -32,11 +34,12 @@ const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
 
 /** Conversations that callers have at a backend, each for its owner alone. */
 export const conversations = (deps: Deps) => {
-  const { access, limited, belongings, open } = deps
+  const { access, limited, receipted, belongings, open } = deps
   const listed = list({ ...deps, rows: conversationRows(deps.store), tell: tell(deps) })
   const rooms = new Elysia({ name: 'conversations' })
     .use(access)
     .use(limited)
+    .use(receipted)
     .get(
       '/v1/conversations',
       ({ request, exchange }) => {
@@ -61,6 +64,7 @@ export const conversations = (deps: Deps) => {
     }
     rooms.route(route.method, route.path, ({ request, exchange }) => forward(request, exchange), {
       ...GUARD,
+      receipted: true,
       detail: conversationDetail(route),
     })
   }

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { type access, callerOf } from '../../gate/access.ts'
 import type { Belongings } from '../../gate/belongings.ts'
 import type { limited } from '../../gate/limited.ts'
+import type { receipted } from '../../gate/receipted.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { contentDetail, fileDetail, filesDetail, removalDetail, uploadDetail } from '../../protocol/files-docs.ts'
 import { paramOf } from '../../protocol/params.ts'
@@ -20,6 +21,7 @@ import { fileIn } from './told.ts'
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
+  receipted: ReturnType<typeof receipted>
   belongings: Belongings
   store: Store
   fields: Fields
@@ -34,7 +36,7 @@ const GUARD = { access: 'inference', limited: 'caller', parse: 'none' } as const
 
 /** Files that callers have at a backend, each for its owner alone; what they are called and what for is told from our rows. */
 export const files = (deps: Deps) => {
-  const { access, limited, belongings, now, keepFile, open, remove } = deps
+  const { access, limited, receipted, belongings, now, keepFile, open, remove } = deps
   const rows = fileRows(deps)
 
   async function content(request: Request, exchange: Exchange): Promise<Response> {
@@ -54,6 +56,7 @@ export const files = (deps: Deps) => {
   return new Elysia({ name: 'files' })
     .use(access)
     .use(limited)
+    .use(receipted)
     .post(
       '/v1/files',
       ({ request, exchange }) => {
@@ -61,7 +64,7 @@ export const files = (deps: Deps) => {
         const owner = callerOf(exchange)
         return keepFile(request, exchange, (id, answer) => [rows.noted(owner, fileIn(id, answer, now()))])
       },
-      { ...GUARD, detail: uploadDetail() },
+      { ...GUARD, receipted: true, detail: uploadDetail() },
     )
     .get(
       '/v1/files',
@@ -81,6 +84,7 @@ export const files = (deps: Deps) => {
     )
     .get('/v1/files/:id/content', ({ request, exchange }) => content(request, exchange), {
       ...GUARD,
+      receipted: true,
       detail: contentDetail(),
     })
     .delete(
@@ -89,7 +93,7 @@ export const files = (deps: Deps) => {
         requireOpen(request)
         return removed(exchange)
       },
-      { ...GUARD, detail: removalDetail() },
+      { ...GUARD, receipted: true, detail: removalDetail() },
     )
 }
 

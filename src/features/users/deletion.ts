@@ -15,6 +15,7 @@ import {
   apiKeys as keyRows,
   limits,
   linkedAccounts,
+  receipts,
   sessions as sessionRows,
   slots,
   usageHours,
@@ -116,6 +117,7 @@ function prepare({ db }: Store) {
         .prepare(),
       db.delete(files).where(keyed(sql`id`, sql`files`)).returning({ owner: files.owner }).prepare(),
       db.delete(entries).where(keyed(sql`owner, at, id`, sql`ledger`)).returning({ owner: entries.owner }).prepare(),
+      db.delete(receipts).where(keyed(sql`id`, sql`receipts`)).returning({ owner: receipts.owner }).prepare(),
       db
         .delete(usageHours)
         .where(keyed(sql`owner, hour, model`, sql`usage_hours`))

@@ -1,8 +1,9 @@
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { openReceipt } from '../../gate/receipts.ts'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
 import type { Fields } from '../../store/fields.ts'
-import { activity, belongings, files, ledger, limits, slots, usageHours } from '../../store/schema.ts'
+import { activity, belongings, files, ledger, limits, receipts, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 // A turn of the event loop: 1 ms.
@@ -96,7 +97,22 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
           row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
         ),
     },
+    receiptPages(store, fields),
   ]
+}
+
+function receiptPages(store: Store, fields: Fields): Pages {
+  const page = prepareReceipts(store)
+  return {
+    name: 'receipts',
+    of: owner =>
+      paged(
+        after => store.ask(() => page.execute({ owner, ...after })),
+        START,
+        ({ id }) => ({ ...START, second: id }),
+        ({ id, content }) => openReceipt(fields, id, content),
+      ),
+  }
 }
 
 /** The last row of a page, by the two columns that follow the owner in the key. */
@@ -219,6 +235,17 @@ function prepareFiles({ db }: Store) {
     .from(files)
     .where(and(eq(owner, value('owner')), behind(createdAt, id)))
     .orderBy(asc(createdAt), asc(id))
+    .limit(PAGE_ROWS)
+    .prepare()
+}
+
+function prepareReceipts({ db }: Store) {
+  const { id, owner, content } = receipts
+  return db
+    .select({ id, content })
+    .from(receipts)
+    .where(and(eq(owner, value('owner')), sql`${id} > CAST(${value('second')} AS TEXT)`))
+    .orderBy(asc(id))
     .limit(PAGE_ROWS)
     .prepare()
 }

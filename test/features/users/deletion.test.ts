@@ -26,7 +26,7 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   const left = async (user: string) => {
     const counts = [
       ...['sessions', 'api_keys', 'user_settings', 'linked_accounts'].map(table => count(table, 'user_id', user)),
-      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity', 'files'].map(table =>
+      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity', 'files', 'receipts'].map(table =>
         count(table, 'owner', userOwnerOf(user)),
       ),
       count('users', 'id', user),
@@ -41,8 +41,9 @@ async function busy(kit: Kit, who: string | Identity, requests: number) {
   const ada = await account(kit, who)
   const { key } = await ada.told<{ key: string }>('POST', '/users/me/keys', { name: 'x' })
   await ada.ask('PATCH', '/users/me/settings', { system_prompt: 'x' })
+  const owner = userOwnerOf(ada.user)
   for (let i = 0; i < requests; i++)
-    kit.ledger.enter(entry({ owner: userOwnerOf(ada.user), at: 1_767_225_600_000 + i }))
+    kit.ledger.enter(entry({ owner, at: 1_767_225_600_000 + i }), { id: `${owner} ${i}`, owner, content: '' })
   await kit.ledger.flush()
   return { ada, program: by(kit, `Bearer ${key}`) }
 }

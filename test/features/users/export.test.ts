@@ -78,6 +78,7 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
         files: [],
         usage_hours: [expect.objectContaining({ hour: '2026-01-01T00:00:00.000Z', requests: 1, cost_pico: '1' })],
         usage: [expect.objectContaining({ at: '2026-01-01T00:00:00.000Z', prompt_tokens: 3, estimated: false })],
+        receipts: [],
       })
       expect(text).not.toContain(key)
       expect(text).not.toContain(ada.headers.authorization.slice('Bearer '.length))

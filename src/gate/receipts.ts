@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import { eq, lt, sql } from 'drizzle-orm'
+import type { End, Exchange } from '../protocol/exchange.ts'
+import { nextTurn } from '../protocol/json.ts'
+import { DAY_MS } from '../protocol/metering.ts'
+import { Problem } from '../protocol/problem.ts'
+import { OpenReceipt, RECEIPT_PURPOSE, type Receipt, type SignedReceipt } from '../protocol/receipt.ts'
+import { firstIdAt, issuedAt, receiptIdFor } from '../protocol/receipt-id.ts'
+import type { Fields } from '../store/fields.ts'
+import { receipts as table } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { RECEIPT_KEY, type SigningKeys } from '../tee/signing.ts'
+import type { ReceiptRow } from './batch.ts'
+import { noSuchThing } from './belongings.ts'
+import type { Ledger } from './ledger.ts'
+
+/** What was asked and answered, signed for whoever asked. */
+export interface Receipts {
+  /** Gives a request a receipt, of which its answer tells the id. */
+  begin(exchange: Exchange, request: Request): void
+  /** The receipt of a request that is over, to be written with its entry in the ledger; none where it was given none. */
+  finish(exchange: Exchange, end: End): ReceiptRow | undefined
+  /**
+   * The receipt of that id.
+   * @throws Problem `not_found` unless it was given to that owner, or when it is gone; `receipt_not_ready` while its
+   * request lasts; `database_unavailable`
+   */
+  find(owner: string, id: string): Promise<SignedReceipt>
+  /** Deletes those whose time is over. */
+  sweep(): Promise<void>
+}
+
+interface Deps {
+  store: Store
+  fields: Fields
+  /** A rekey keeps it, and so ids stay whose they were. */
+  identityKey: Uint8Array
+  signing: SigningKeys
+  /** SHA-256 of the settings that a report states, in hex. */
+  settingsDigest: string
+  ledger: Ledger
+  now: () => number
+  /** Days for which receipts are kept; with 0 none are made. */
+  receiptDays: number
+}
+
+// No request lasts longer: of one whose receipt is not there by then, it was lost.
+const LONGEST_MS = DAY_MS
+// A turn of the event loop: 2 ms.
+const PAGE_ROWS = 200
+const SIGNATURE_DIGITS = 128
+
+/** Receipts that are signed as soon as their requests are over, and kept sealed: a digest of a short prompt tells what it was. */
+export function receipts(deps: Deps): Receipts {
+  const { store, identityKey, ledger, now, receiptDays } = deps
+  const { read, sweep } = prepare(store)
+  const stored = async (id: string) => (await store.ask(() => read.execute({ id })))[0]?.content
+
+  return {
+    begin: (exchange, request) => {
+      if (receiptDays === 0) return
+      if (!exchange.inFlight || !exchange.principal) throw new TypeError('a receipt before the limits')
+      exchange.receipt = new OpenReceipt(receiptIdFor(identityKey, exchange.principal.owner, now()), request)
+      exchange.headers['x-receipt-id'] = exchange.receipt.id
+    },
+    finish: (exchange, end) => {
+      const { receipt, principal } = exchange
+      if (!receipt || !principal) return undefined
+      const { id } = receipt
+      const text = textOf(exchange, receipt, { end, deps })
+      return {
+        id,
+        owner: principal.owner,
+        content: deps.fields.seal(placeOf(id), deps.signing.ed25519.sign(text) + text),
+      }
+    },
+    find: async (owner, id) => {
+      const at = issuedAt(identityKey, owner, id)
+      if (at === undefined) throw noSuchThing()
+      const sealed = (await stored(id)) ?? (await late(id, at))
+      return openReceipt(deps.fields, id, sealed)
+    },
+    sweep: async () => {
+      const before = firstIdAt(now() - receiptDays * DAY_MS)
+      while ((await store.ask(() => sweep.execute({ before }))).length === PAGE_ROWS) await nextTurn()
+    },
+  }
+
+  /** One that may still be on its way to the database, or whose request is. */
+  async function late(id: string, at: number): Promise<string> {
+    if (now() - at >= LONGEST_MS) throw noSuchThing()
+    await ledger.flush()
+    const sealed = await stored(id)
+    if (sealed === undefined) throw notReady()
+    return sealed
+  }
+}
+
+/** A receipt that was read from its row. @throws FieldFault */
+export function openReceipt(fields: Fields, id: string, sealed: string): SignedReceipt {
+  const text = fields.open(placeOf(id), sealed)
+  return { receipt: text.slice(SIGNATURE_DIGITS), receipt_signature: text.slice(0, SIGNATURE_DIGITS) }
+}
+
+const placeOf = (row: string) => ({ table: 'receipts', column: 'content', row })
+
+function notReady(): Problem {
+  const message = 'This receipt is not written yet: it is when its request has ended. Ask again in a moment.'
+  return new Problem('receipt_not_ready', message, { headers: { 'retry-after': '1' } })
+}
+
+interface Over {
+  end: End
+  deps: Pick<Deps, 'now' | 'signing' | 'settingsDigest'>
+}
+
+/** In canonical JSON. */
+function textOf(exchange: Exchange, open: OpenReceipt, { end, deps }: Over): string {
+  const { backend = null, code = null, host = null, startedAt, streaming, usage, route = '' } = exchange
+  const { ending, status } = end
+  const { id, method, down } = open
+  // What is signed is this order of members and JSON.stringify's spelling: RFC 8785, for texts and whole numbers, without
+  // the 8 µs that a general canonicalizer takes.
+  const receipt: Receipt = {
+    backend,
+    code,
+    ended_at: new Date(deps.now()).toISOString(),
+    ending,
+    host,
+    id,
+    key: { algorithm: 'ed25519', epoch: RECEIPT_KEY.epoch, public_key: deps.signing.ed25519.publicKey },
+    method,
+    model: usage?.model ?? null,
+    purpose: RECEIPT_PURPOSE,
+    received_at: new Date(startedAt).toISOString(),
+    request: open.request(),
+    // A refusal comes whole though what it is about failed; nobody is there to take that of a client who left.
+    response: down.passed(streaming ? ending === 'complete' : ending !== 'cancelled'),
+    route,
+    salt: randomBytes(16).toString('hex'),
+    settings_sha256: deps.settingsDigest,
+    status,
+  }
+  return JSON.stringify(receipt)
+}
+
+const value = (name: string) => sql`${sql.placeholder(name)}`
+
+function prepare({ db }: Store) {
+  const old = db
+    .select({ id: table.id })
+    .from(table)
+    .where(lt(table.id, value('before')))
+    .limit(PAGE_ROWS)
+  return {
+    read: db
+      .select({ content: table.content })
+      .from(table)
+      .where(eq(table.id, value('id')))
+      .prepare(),
+    sweep: db.delete(table).where(sql`${table.id} IN ${old}`).returning({ id: table.id }).prepare(),
+  }
+}
