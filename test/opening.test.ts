@@ -8,7 +8,7 @@ import { deriveKeys, KeyFault } from '../src/store/keys.ts'
 import { openStore } from '../src/store/open.ts'
 import { agent } from '../src/tee/agent.ts'
 import { agentKeys } from '../src/tee/keys.ts'
-import { signingKeys } from '../src/tee/signing.ts'
+import { type SigningKeys, signingKeys } from '../src/tee/signing.ts'
 import type { Tee } from '../src/tee/tee.ts'
 import { agentOnSocket, refusing, type SocketAgent } from './kit/agent.ts'
 import { type Running, start } from './kit/binary.ts'
@@ -110,6 +110,8 @@ test('a rekey leads away from the key of the agent to DATA_KEY, which then opens
   expect(keySource).toBe('DATA_KEY')
 })
 
+const named = ({ ed25519, ecdsa }: SigningKeys) => [ed25519.publicKey, ecdsa.publicKey]
+
 describe('the keys of a gateway', () => {
   const inTee = (mode: Tee['mode']): Tee => ({ mode, agent: agent(standInAgent({ seed: 'ours' }).reach) })
   const memory = { DATABASE_URL: 'sqlite::memory:' }
@@ -124,7 +126,7 @@ describe('the keys of a gateway', () => {
   test('are all of the agent’s in dstack, receipts’ too', async () => {
     const { keySource, signing } = await openedWith(read({ ...needed, ...memory }).config, inTee('dstack'))
     const { receipts } = await keysOf('ours')
-    expect([keySource, signing]).toEqual(['dstack', signingKeys(receipts)])
+    expect([keySource, named(signing)]).toEqual(['dstack', named(signingKeys(receipts))])
   })
 
   test('all hang on DATA_KEY where it is given, and the agent is asked for none', async () => {
@@ -134,7 +136,8 @@ describe('the keys of a gateway', () => {
     } as const
     const { config } = read({ ...needed, ...memory, DATA_KEY: hex })
     const { keySource, signing } = await openedWith(config, tee)
-    expect([keySource, signing]).toEqual(['DATA_KEY', signingKeys(deriveKeys({ root: bytes, overrides: {} }))])
+    const derived = signingKeys(deriveKeys({ root: bytes, overrides: {} }))
+    expect([keySource, named(signing)]).toEqual(['DATA_KEY', named(derived)])
   })
 
   test('are not those of dev mode’s own agent, which is another at each start', async () => {

@@ -32,8 +32,8 @@ const STATUSES: Readonly<Record<string, number>> = {
 }
 /** Routes whose parameter names what this gateway keeps itself. */
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
-/** Routes whose parameter names an answer: theirs is signature.test.ts. */
-const OF_ANSWERS = ['GET /v1/signature/:chat_id']
+/** Routes whose parameter names an answer, or its receipt: theirs are signature.test.ts and receipt.test.ts. */
+const OF_ANSWERS = ['GET /v1/signature/:chat_id', 'GET /v1/receipts/:id']
 
 /** Spellings that the backend, lax as it is, may take for the same, and worse ones. */
 const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
@@ -141,7 +141,7 @@ async function ask(caller: Caller, line: string, body = '') {
   const signed = `Authorization: ${caller.headers.authorization}\r\n`
   const { statuses, text } = await hurl(at.kit.url, `${line} HTTP/1.1\r\n${HOST}${signed}${framing}\r\n${body}`)
   const [head = '', told = ''] = text.split(/\r\n\r\n(.*)/s)
-  const headers = head.split('\r\n').filter(header => !/^(x-request-id|date):/i.test(header))
+  const headers = head.split('\r\n').filter(header => !/^(x-request-id|x-receipt-id|date):/i.test(header))
   return { status: statuses[0], same: [...headers, told].join('\n') }
 }
 
