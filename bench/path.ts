@@ -112,6 +112,7 @@ async function governed({ limited = false, logged = false, booked = false }: Gov
     signing: signingKeys(keys),
     commit: 'unknown',
     keySource: 'memory',
+    identitySource: 'root',
     attested: {},
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },

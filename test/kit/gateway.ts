@@ -154,7 +154,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const { store, keys, keySource } = await openStore({
+  const { store, keys, ...sources } = await openStore({
     url: database ?? `sqlite:${path}`,
     dataKey,
     identityKey: undefined,
@@ -184,7 +184,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     commit: 'unknown',
-    keySource,
+    ...sources,
     attested: options.attested ?? {},
     log,
     store,

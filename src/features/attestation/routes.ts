@@ -5,7 +5,7 @@ import type { Exchange } from '../../protocol/exchange.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
-import type { KeySource, Tee } from '../../tee/tee.ts'
+import type { IdentitySource, KeySource, Tee } from '../../tee/tee.ts'
 import type { Reports } from '../../upstream/reports.ts'
 import { reportOf } from './answer.ts'
 import { KEPT_MS, proofs } from './proof.ts'
@@ -17,6 +17,7 @@ interface Deps {
   tee: Tee | undefined
   signing: SigningKeys
   keySource: KeySource
+  identitySource: IdentitySource
   attested: Readonly<Record<string, unknown>>
   version: string
   commit: string

@@ -31,7 +31,13 @@ describe('a report', () => {
     expect(reportDataIn(own.intel_quote)).toBe(own.report_data)
     expect(JSON.parse(own.event_log).length).toBeGreaterThan(5)
     expect(JSON.parse(own.vm_config)).toBeObject()
-    expect(settings).toEqual({ ALLOW_PLAINTEXT: false, backends: [], keys: 'memory', tee: 'simulated' })
+    expect(settings).toEqual({
+      ALLOW_PLAINTEXT: false,
+      backends: [],
+      identity_key: 'root',
+      keys: 'memory',
+      tee: 'simulated',
+    })
     expect(Object.keys(others)).toEqual(['chat_api_gateway_attestation'])
     expect(others.chat_api_gateway_attestation).toEqual({
       signing_address: own.signing_address,
