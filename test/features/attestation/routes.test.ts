@@ -176,6 +176,23 @@ describe('of many who ask', () => {
     expect(quotes()).toBe(2)
   })
 
+  test('with nonces of their own four have the agent at once, and the others after them', async () => {
+    let [open, most] = [0, 0]
+    const altered = async (method: string, told: object) => {
+      if (method !== 'GetQuote') return told
+      most = Math.max(most, ++open)
+      // Whoever else may come in meanwhile does.
+      await Bun.sleep(1)
+      open--
+      return told
+    }
+    const { told } = await setUp({ altered })
+    const nonces = Array.from({ length: 40 }, (_, n) => String(n).padStart(64, '0'))
+    const all = await Promise.all(nonces.map(nonce => told(`?nonce=${nonce}`)))
+    expect(all.map(({ gateway_attestation: own }) => own.request_nonce)).toEqual(nonces)
+    expect(most).toBe(4)
+  })
+
   test('those without a nonce are given the same for five minutes, by whichever key', async () => {
     const { told, quotes, clock } = await setUp()
     const first = (await told()).gateway_attestation
