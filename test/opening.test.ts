@@ -70,7 +70,13 @@ test('a database opens with the keys of the agent, which are stated, and in no l
   const report = await (await fetch(`http://127.0.0.1:${port}/v1/attestation/report`)).text()
   const { keyset, settings } = JSON.parse(JSON.parse(report).gateway_attestation.statement)
   expect(keyset.ed25519.public_key).toBe(signingKeys((await keysOf('ours')).receipts).ed25519.publicKey)
-  expect(settings).toMatchObject({ DEV_MODE: true, ALLOW_PLAINTEXT: true, keys: 'dstack', tee: 'simulated', tls: 'off' })
+  expect(settings).toMatchObject({
+    DEV_MODE: true,
+    ALLOW_PLAINTEXT: true,
+    keys: 'dstack',
+    tee: 'simulated',
+    tls: 'off',
+  })
   const early = files()
   running.signal('SIGTERM')
   expect(await running.exited).toBe(0)
