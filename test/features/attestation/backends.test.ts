@@ -90,17 +90,37 @@ describe('what the cloud says of itself', () => {
     expect(most).toBe(4)
   })
 
+  test("is asked for by three at a time beside Tinfoil's bundle", async () => {
+    let [open, most] = [0, 0]
+    const upstream = also(
+      countingUpstream(async () => {
+        most = Math.max(most, ++open)
+        await Bun.sleep(20)
+        open--
+        return new Response('{"gateway_attestation":{}}')
+      }),
+    )
+    const { told } = await setUp({ upstream: upstream.url, isSealing: true, cloud: upstream.url })
+    await Promise.all(Array.from({ length: 8 }, (_, n) => told(`?nonce=${String(n).padStart(64, '0')}`)))
+    expect([upstream.requests.length, most]).toEqual([9, 4])
+  })
+
   test('is missing where it fails, and told why in our words, with our own part whole', async () => {
     const { cloud, told, kit } = await beside()
     const failures: unknown[] = []
-    for (const turn of [{ cut: 'before' as const }, { status: 401 }, { status: 500 }]) {
+    for (const turn of [{ cut: 'before' as const }, { status: 401 }, { status: 403 }, { status: 500 }]) {
       cloud.next({ on: ROUTE, ...turn })
       const { gateway_attestation: own, cloud_api_gateway_attestation: theirs, upstream_error } = await told()
       expect([own.replay, theirs]).toEqual(['ok', undefined])
       failures.push(upstream_error.openai.code)
       expect(JSON.stringify(upstream_error)).not.toContain('As it was told to')
     }
-    expect(failures).toEqual(['upstream_unreachable', 'upstream_credentials', 'upstream_malformed'])
+    expect(failures).toEqual([
+      'upstream_unreachable',
+      'upstream_credentials',
+      'upstream_credentials',
+      'upstream_malformed',
+    ])
     const lines = kit.lines.map(line => JSON.parse(line)).filter(({ event }) => event === 'report_failed')
     expect(lines.map(({ code, backend }) => [code, backend])).toEqual(failures.map(code => [code, 'openai']))
     expect(await told()).toMatchObject({ cloud_api_gateway_attestation: { signing_algo: 'ed25519' } })
