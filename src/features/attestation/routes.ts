@@ -7,7 +7,7 @@ import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
 import type { IdentitySource, KeySource, Tee } from '../../tee/tee.ts'
 import type { Reports } from '../../upstream/reports.ts'
-import { reportOf } from './answer.ts'
+import { reportOf, slices } from './answer.ts'
 import { KEPT_MS, proofs } from './proof.ts'
 import { type Query, queryOf } from './query.ts'
 
@@ -44,9 +44,10 @@ export const attestation = (deps: Deps) => {
     const shown = nonce ?? proof.nonce
     const query = queryFor({ ...asked, algorithm, nonce: shown })
     const reported = await reports({ query, keptMs: nonce === undefined ? KEPT_MS : 0 })
-    const body = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, reported })
-    exchange.bytesDown = body.length
-    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+    const pieces = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, reported })
+    exchange.bytesDown = pieces.reduce((sum, { length }) => sum + length, 0)
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+    return new Response(slices(pieces), { headers })
   }
 
   return new Elysia({ name: 'attestation' })

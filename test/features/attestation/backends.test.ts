@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { clouds } from '../../kit/cloud.ts'
 import { countingUpstream } from '../../kit/counting.ts'
+import { held } from '../../kit/memory.ts'
 import { reporters } from '../../kit/reporting.ts'
 
 const { start, clear } = clouds()
@@ -147,6 +148,22 @@ describe('what the cloud says of itself', () => {
     const report = await told()
     expect([report.gateway_attestation.mode, report.tinfoil_attestation]).toEqual(['simulated', undefined])
     expect(Object({}).tinfoil_attestation).toBeUndefined()
+  })
+
+  test('is in memory once while it is kept, however many have yet to read it', async () => {
+    const large = 'x'.repeat(3_000_000)
+    const { kit, told } = await hostile(() => new Response(`{"gateway_attestation":{"large":"${large}"}}`))
+    await told()
+    const before = held()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => {
+        const headers = { host: 'gateway.test', 'x-forwarded-for': `127.3.0.${n}` }
+        const request = new Request(`${kit.url}/v1/attestation/report`, { headers })
+        return kit.fetch(request, { timeout: () => undefined, requestIP: () => ({ address: '127.0.0.1' }) })
+      }),
+    )
+    expect(held() - before).toBeLessThan(5 * large.length)
+    for (const answer of answers) expect(await answer.text()).toEndWith(`${large.slice(-10)}"}}`)
   })
 
   test('is left alone for as long as its 503 asks', async () => {
