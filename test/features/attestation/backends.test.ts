@@ -177,6 +177,18 @@ describe('what the cloud says of itself', () => {
     expect(codes).toEqual(['upstream_malformed', 'upstream_overloaded', 'upstream_malformed'])
     expect(upstream.requests).toHaveLength(2)
   })
+
+  test('keeps no caller from it by a 503 that anybody may ask for', async () => {
+    let isReport = true
+    const busy = () => new Response('', { status: 503, headers: { 'retry-after': '5' } })
+    const { kit, told } = await hostile(() => (isReport ? busy() : Response.json({ object: 'list', data: [] })))
+    expect((await told()).upstream_error.openai.code).toBe('upstream_malformed')
+    isReport = false
+    const { authorization } = await kit.signIn()
+    const models = await fetch(`${kit.url}/v1/models`, { headers: { authorization } })
+    expect(models.status).toBe(200)
+    expect((await told()).upstream_error.openai.code).toBe('upstream_overloaded')
+  })
 })
 
 describe("Tinfoil's bundle", () => {
