@@ -119,6 +119,7 @@ async function governed({
     signing: signingKeys(keys),
     commit: 'unknown',
     keySource: 'memory',
+    identitySource: 'root',
     attested: {},
     receiptDays: receipted ? 30 : 0,
     keySet: keySet({ load: source, now, log }),

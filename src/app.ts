@@ -136,9 +136,9 @@ function needsOf({ store, now, keySet }: Parts) {
 
 /** Of what reports state of the settings. */
 function digestOfSettings(parts: Parts): string {
-  const { attested, keySource, tee } = parts
   const backends = backendNames(parts)
-  return settingsDigestOf(effectiveSettings({ settings: attested, backends, keySource, mode: tee?.mode ?? 'none' }))
+  const mode = parts.tee?.mode ?? 'none'
+  return settingsDigestOf(effectiveSettings({ ...parts, settings: parts.attested, backends, mode }))
 }
 
 /** Elysia looks for the path from the seventh letter on, where `https://` has its last slash. */

@@ -7,13 +7,14 @@ import type { Agent } from './tee/agent.ts'
 import { findTee, type Search } from './tee/find.ts'
 import { agentKeys } from './tee/keys.ts'
 import { type SigningKeys, signingKeys } from './tee/signing.ts'
-import type { KeySource, Tee } from './tee/tee.ts'
+import type { IdentitySource, KeySource, Tee } from './tee/tee.ts'
 
 /** The database, and all that hangs on the root. */
 export interface Opened {
   readonly store: Store
   readonly keys: Keys
   readonly keySource: KeySource
+  readonly identitySource: IdentitySource
   readonly signing: SigningKeys
 }
 

@@ -11,7 +11,7 @@ import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import type { SigningKeys } from './tee/signing.ts'
-import type { KeySource, Tee } from './tee/tee.ts'
+import type { IdentitySource, KeySource, Tee } from './tee/tee.ts'
 import type { Backend } from './upstream/backends.ts'
 import type { Call } from './upstream/call.ts'
 import type { CollateralOf } from './upstream/collateral.ts'
@@ -35,6 +35,8 @@ export interface Parts {
   signing: SigningKeys
   /** Where the root of the keys comes from. */
   keySource: KeySource
+  /** Where the identity key comes from. */
+  identitySource: IdentitySource
   /** The settings that reports state; no secret. */
   attested: Readonly<Record<string, unknown>>
   /** Days for which receipts are kept; with 0 none are made. */

@@ -183,7 +183,7 @@ describe('the executable, when something is wrong', () => {
     const running = start(sealgate, { cwd: empty('tee'), env })
     expect(await running.exited).toBe(1)
     expect(running.output()).toMatch(
-      /^sealgate: TEE is dstack, and there is no guest agent .*: mount its socket, .*\n$/,
+      /^sealgate: TEE is dstack \(as it is where DEV_MODE=false is said\), and there is no guest agent .*: mount its socket, .*\n$/,
     )
   })
 

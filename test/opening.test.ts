@@ -59,7 +59,7 @@ interface Start {
 
 const end = async (running: Running) => ({ code: await running.exited, said: running.output() })
 
-test('a database opens with the keys of the agent, which are in no line and no file', async () => {
+test('a database opens with the keys of the agent, which are stated, and in no line, file or report', async () => {
   const directory = freshDirectory()
   const files = () => readdirSync(directory).map(name => readFileSync(join(directory, name)))
   const running = program(join(directory, 'x.db'), { seed: 'ours' })
@@ -67,12 +67,22 @@ test('a database opens with the keys of the agent, which are in no line and no f
   const [, token] = await running.says(/export TOKEN=(\S+)\n/)
   const models = await fetch(`http://127.0.0.1:${port}/v1/models`, { headers: { authorization: `Bearer ${token}` } })
   expect(models.status).toBe(200)
+  const report = await (await fetch(`http://127.0.0.1:${port}/v1/attestation/report`)).text()
+  const { keyset, settings } = JSON.parse(JSON.parse(report).gateway_attestation.statement)
+  expect(keyset.ed25519.public_key).toBe(signingKeys((await keysOf('ours')).receipts).ed25519.publicKey)
+  expect(settings).toMatchObject({
+    DEV_MODE: true,
+    ALLOW_PLAINTEXT: true,
+    keys: 'dstack',
+    tee: 'simulated',
+    tls: 'off',
+  })
   const early = files()
   running.signal('SIGTERM')
   expect(await running.exited).toBe(0)
 
   expect(readdirSync(directory)).toEqual(['x.db'])
-  const written = Buffer.concat([...early, ...files(), Buffer.from(running.output())])
+  const written = Buffer.concat([...early, ...files(), Buffer.from(running.output() + report)])
   const { root, receipts } = await keysOf('ours')
   for (const key of [root, receipts.ed25519, receipts.ecdsa].map(key => Buffer.from(key))) {
     expect(written.includes(key)).toBe(false)

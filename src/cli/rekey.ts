@@ -60,7 +60,7 @@ async function chosen(given: Given, agent: Agent | undefined, path: string | und
   const [dataKey, keyBefore] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
   const agentKey = agent && !(dataKey && keyBefore) ? await rootKey(agent) : undefined
   const [root, previous] = [dataKey ?? agentKey, keyBefore ?? (dataKey && agentKey)]
-  if (!root) throw new KeyFault('DATA_KEY is required, the key to come: `openssl rand -hex 32` makes one.')
+  if (!root) throw new KeyFault(NO_KEY)
   if (previous && Buffer.compare(root, previous) === 0)
     throw new KeyFault('DATA_KEY_PREVIOUS and the key to come are the same: give a new one as DATA_KEY.')
   return {
@@ -114,6 +114,8 @@ function setAside(path: string | undefined, root: Uint8Array): string {
   return ` The old key file is ${setKeyFileAside(`${path}.key`, tagOf(fields))} now.`
 }
 
+const NO_KEY =
+  'DATA_KEY is required, the key to come, for there is no guest agent of a TEE that gives one: `openssl rand -hex 32` makes one.'
 const TO_DATA_KEY =
   'Start sealgate with DATA_KEY alone; DATA_KEY_PREVIOUS may go, but older copies of the database need it.'
 const TO_AGENT =

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { type Config, rows } from '../settings.ts'
 
-/** The settings that change what a caller is promised, by name; one that is not given is `null`. */
+/** The settings that change what a caller is promised, by name; one that is not given is `null`. And where TLS ends. */
 export function attestedOf(config: Config): Readonly<Record<string, unknown>> {
   const stated = rows.filter(([, { attested }]) => attested !== false)
-  return Object.fromEntries(
-    stated.map(([key, { attested }]) => {
-      const value: unknown = config[key] ?? null
-      return [key, attested === 'digest' && value !== null ? digestOf(canonicalize(value) ?? '') : shown(value)]
-    }),
-  )
+  const given = stated.map(([key, { attested }]) => {
+    const value: unknown = config[key] ?? null
+    return [key, attested === 'digest' && value !== null ? digestOf(canonicalize(value) ?? '') : shown(value)]
+  })
+  // A key in a file is known to whoever wrote that, and the setting TLS is off beside it.
+  return { ...Object.fromEntries(given), tls: config.TLS_CERT_FILE === undefined ? config.TLS : 'files' }
 }
 
 /** The query of an address may hold a token of the operator's: that it is another one shows all the same. */

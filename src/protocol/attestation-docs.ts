@@ -8,6 +8,7 @@ const CODES = [
   'agent_unavailable',
   'agent_timeout',
   'quote_mismatch',
+  'overloaded',
 ] as const
 
 const text = { type: 'string' }

@@ -15,8 +15,8 @@ export interface Listener {
   key(name: string, at: number): void
   /** A string, from its first quote to behind its last. */
   text(span: Span): void
-  /** A number, `true`, `false` or `null`. */
-  scalar(isNull: boolean): void
+  /** A number, `true`, `false` or `null`, and where it stands, as for a string. */
+  scalar(isNull: boolean, from: number, to: number): void
   opens(isObject: boolean): void
   closes(): void
 }
@@ -185,7 +185,7 @@ export class Reading<Name extends string> {
     const start = this.#at
     this.#skip(SCALAR)
     if (this.#at - start > MOST_BYTES) throw malformed(`has a number of more than ${MOST_BYTES} bytes`)
-    this.#listener?.scalar(this.#text.charCodeAt(start) === SMALL_N)
+    this.#listener?.scalar(this.#text.charCodeAt(start) === SMALL_N, this.#begin + start, this.#position)
     this.#valueEnds()
   }
 

@@ -32,9 +32,9 @@ const both = (one: Listener, other: Listener): Listener => ({
     one.text(span)
     other.text(span)
   },
-  scalar: isNull => {
-    one.scalar(isNull)
-    other.scalar(isNull)
+  scalar: (...told) => {
+    one.scalar(...told)
+    other.scalar(...told)
   },
   opens: isObject => {
     one.opens(isObject)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { KeySource } from '../protocol/secret.ts'
+import type { IdentitySource, KeySource } from '../protocol/secret.ts'
 import { readOrMakeKeyFile } from './key-file.ts'
 import { deriveKeys, fittingKeys, KeyFault, type Keys, marksOf, recordKeys } from './keys.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
@@ -21,6 +21,7 @@ interface Opened {
   store: Store
   keys: Keys
   keySource: KeySource
+  identitySource: IdentitySource
 }
 
 /**
@@ -40,7 +41,9 @@ export async function openStore({ url, dataKey, agentKey, identityKey }: Given):
     await store.migrate()
     await recordKeys(store, keys)
     // Another process with another key may have come first to the new database, or a rekey to an old one.
-    return { store, keys: fittingKeys(await marksOf(store), given), keySource }
+    const marks = await marksOf(store)
+    const identitySource = marks.wrapped === undefined ? (identityKey ? 'given' : 'root') : 'kept'
+    return { store, keys: fittingKeys(marks, given), keySource, identitySource }
   } catch (error) {
     await store.close()
     throw error

@@ -49,7 +49,7 @@ async function realTee({ mode, sockets, log, withinMs }: Search): Promise<Tee | 
     )
   if (mode === 'dstack')
     throw new TeeFault(
-      `TEE is dstack, and there is no guest agent (looked for at ${places}): mount its socket, or set TEE=none where there is no TEE.`,
+      `TEE is dstack (as it is where DEV_MODE=false is said), and there is no guest agent (looked for at ${places}): mount its socket, or set TEE=none where there is no TEE.`,
     )
   log('warn', 'no_tee')
   return undefined

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { RECEIPT_KEY, type SigningKey, type SigningKeys } from './signing.ts'
-import type { KeySource, Tee } from './tee.ts'
+import type { IdentitySource, KeySource, Tee } from './tee.ts'
 
 /** What a quote is to prove. */
 export interface Stated {
@@ -12,6 +12,7 @@ export interface Stated {
   /** By name, as an operator gave them; none of them a secret. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly keySource: KeySource
+  readonly identitySource: IdentitySource
   /** Who is asked, by name. */
   readonly backends: readonly string[]
   readonly signing: SigningKeys
@@ -26,25 +27,28 @@ const PURPOSE = 'sealgate.report_data.v1'
 
 /** A statement in canonical JSON (RFC 8785): what is hashed is this very text. */
 export function statementOf({ version, commit, mode, settings, ...stated }: Stated): string {
-  const { keySource, backends, signing, spki, hpkeKeys } = stated
+  const { keySource, identitySource, backends, signing, spki, hpkeKeys } = stated
   const keyset = {
     ed25519: receiptKey(signing.ed25519),
     ecdsa: receiptKey(signing.ecdsa),
     ...(spki !== undefined && { tls_spki_sha256: spki }),
     ...(hpkeKeys && { hpke_config_sha256: sha256(hpkeKeys).toString('hex') }),
   }
-  const effective = effectiveSettings({ settings, backends, keySource, mode })
+  const effective = effectiveSettings({ settings, backends, keySource, identitySource, mode })
   const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings: effective })
   if (text === undefined) throw new TypeError('a statement that is no JSON')
   return text
 }
 
-type Chosen = Pick<Stated, 'settings' | 'backends' | 'keySource'> & { readonly mode: Stated['mode'] | 'none' }
+type Chosen = Pick<Stated, 'settings' | 'backends' | 'keySource' | 'identitySource'> & {
+  readonly mode: Stated['mode'] | 'none'
+}
 
 /** What was given, and what came of it. */
-export const effectiveSettings = ({ settings, backends, keySource, mode }: Chosen) => ({
+export const effectiveSettings = ({ settings, backends, keySource, identitySource, mode }: Chosen) => ({
   ...settings,
   backends,
+  identity_key: identitySource,
   keys: keySource,
   tee: mode,
 })

@@ -1,6 +1,6 @@
 import type { Agent } from './agent.ts'
 
-export type { KeySource } from '../protocol/secret.ts'
+export type { IdentitySource, KeySource } from '../protocol/secret.ts'
 
 /** The TEE that this gateway was told it runs in. That it says so proves nothing: only its quotes do. */
 export interface Tee {

@@ -22,7 +22,8 @@ export function pairInFiles({ cert, key }: Paths, now: () => number): Source {
       const [chain, secret] = await Promise.all([textOf(cert, NAMES.chain), textOf(key, NAMES.key)])
       return { ...pairOf({ chain, key: secret }, NAMES, now()), stamp: before }
     },
-    isDue: inForce => stamp() !== inForce.stamp,
+    // One that has expired is, too: that nobody replaced it is a fault to be told.
+    isDue: inForce => stamp() !== inForce.stamp || now() >= inForce.to,
     stamp,
   }
 }

@@ -16,7 +16,8 @@ export function atMost(most: number, waitMs: number): InTurn {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
       waiting.delete(resolve)
-      reject(new Problem('overloaded', 'Too much of this is being asked for at once: try again in a moment.'))
+      const message = 'Too much of this is being asked for at once: try again in a moment.'
+      reject(new Problem('overloaded', message, { headers: { 'retry-after': '1' } }))
     }, waitMs)
     waiting.add(resolve)
     await promise

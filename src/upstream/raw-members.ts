@@ -1,4 +1,5 @@
 import { readObject } from '../protocol/json.ts'
+import type { Listener } from '../protocol/json-reading.ts'
 import { Problem } from '../protocol/problem.ts'
 
 /** Members of an object that we answer with, by the names that are ours. */
@@ -15,6 +16,8 @@ function rawMember(name: (typeof OURS)[number], value: Uint8Array | string): Uin
   return Buffer.concat([Buffer.from(`"${name}":`), Buffer.from(value)])
 }
 
+// Reports have 12 levels.
+const MOST_DEPTH = 32
 // What is below it in valid JSON is a blank too.
 const BLANK = 0x20
 
@@ -25,14 +28,7 @@ const BLANK = 0x20
  */
 export async function membersOfReport(bytes: Uint8Array): Promise<readonly Uint8Array[]> {
   const begins: number[] = []
-  let depth = 0
-  const { members } = await read(bytes, OURS, {
-    key: (_, at) => void (depth === 1 && begins.push(at)),
-    opens: () => void depth++,
-    closes: () => void depth--,
-    text: () => undefined,
-    scalar: () => undefined,
-  })
+  const { members } = await read(bytes, OURS, at => begins.push(at))
   const { gateway_attestation: own, ...others } = members
   if (!own) throw malformed('has no gateway_attestation')
   if (Object.keys(others).length > 0) throw malformed('has a member that this gateway answers with itself')
@@ -47,17 +43,45 @@ export async function membersOfReport(bytes: Uint8Array): Promise<readonly Uint8
 
 /** A document as a member, once it was seen to be a JSON object. @throws Problem `upstream_malformed` */
 export async function documentMember(name: (typeof OURS)[number], bytes: Uint8Array): Promise<Uint8Array> {
-  await read(bytes, [])
+  await read(bytes, [], () => undefined)
   return rawMember(name, bytes)
 }
 
-async function read(...given: Parameters<typeof readObject<(typeof OURS)[number]>>) {
+/** Reads an object that stands in ours, which nothing in it may make unreadable; `begins` hears of its own members. */
+async function read(bytes: Uint8Array, names: readonly (typeof OURS)[number][], begins: (at: number) => void) {
   try {
-    return await readObject(...given)
+    return await readObject(bytes, names, everywhere(bytes, begins))
   } catch (error) {
     // Our reader's words are of its bytes' places alone, but speak of a body.
-    throw error instanceof Problem ? malformed('is no JSON that one can read in one way only', error) : error
+    throw error instanceof Problem ? malformed('is no JSON that everybody reads in one and the same way', error) : error
   }
+}
+
+/** Refuses what readers of JSON stop at: serde_json at half a surrogate pair and numbers beyond all, .NET at depth 64. */
+function everywhere({ buffer, byteOffset, length }: Uint8Array, begins: (at: number) => void): Listener {
+  const bytes = Buffer.from(buffer, byteOffset, length)
+  let depth = 0
+  return {
+    key: (name, at) => {
+      sure(name.isWellFormed())
+      if (depth === 1) begins(at)
+    },
+    opens: () => sure(++depth <= MOST_DEPTH),
+    closes: () => void depth--,
+    text: ({ from, to }) => {
+      const text = bytes.toString('utf8', from, to)
+      sure(!text.includes('\\u') || String(JSON.parse(text)).isWellFormed())
+    },
+    // None of fewer than five characters is too large.
+    scalar: (_, from, to) => sure(to - from < 5 || isBounded(Number.parseFloat(bytes.toString('latin1', from, to)))),
+  }
+}
+
+/** What is no number, as `false`, has no bound to pass. */
+const isBounded = (value: number) => Math.abs(value) !== Number.POSITIVE_INFINITY
+
+function sure(isSound: boolean): void {
+  if (!isSound) throw malformed('has what some readers stop at')
 }
 
 /** Where a member ends whose follower, or whose object's end, is the last thing before a place. */

@@ -83,11 +83,14 @@ function cloudReport({ backend, send, cooldown }: Pick<Deps, 'send' | 'cooldown'
   const inTime: Send = sent => send({ ...sent, withinMs: WITHIN_MS, maxBytes: MOST_BYTES })
   const ask = errand({ backend, send: inTime })
   const { origin } = backend.base
+  // Anybody may ask for what ends in its 503: callers of inference are not kept from it by that.
+  const own = `${origin} report`
   return async (query: string) => {
     cooldown.check(origin)
+    cooldown.check(own)
     const answer = await ask({ method: 'GET', path: `/v1/attestation/report?${query}` })
     const { status, headers } = answer
-    cooldown.heed(origin, { statusCode: status, headers: Object.fromEntries(headers) })
+    cooldown.heed(own, { statusCode: status, headers: Object.fromEntries(headers) })
     if (status === 401 || status === 402 || status === 403) throw refusedKey()
     if (status !== 200)
       throw new Problem('upstream_malformed', `The upstream gave no report: it answered with status ${status}.`)

@@ -11,7 +11,7 @@ const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).dig
 describe('what reports state of the settings', () => {
   test('is each that is meant for it, and no secret', () => {
     const meant = rows.filter(([, row]) => row.attested !== false)
-    expect(Object.keys(attested()).sort()).toEqual(meant.map(([key]): string => key).sort())
+    expect(Object.keys(attested()).sort()).toEqual([...meant.map(([key]): string => key), 'tls'].sort())
     expect(meant.filter(([, row]) => row.secret)).toEqual([])
     const { kind, what, why } = rows[0]![1]
     // @ts-expect-error: no row can say so.
@@ -41,6 +41,14 @@ describe('what reports state of the settings', () => {
       TINFOIL_ATC_URL: 'https://atc.tinfoil.sh',
       AUTH_ADMIN_EMAILS: null,
     })
+  })
+
+  test.each([
+    ['before the gateway', {}, 'off'],
+    ['by a key in a file, which others may have', { TLS_CERT_FILE: 'c.pem', TLS_KEY_FILE: 'k.pem' }, 'files'],
+    ["by the guest agent's", { TLS: 'dstack' }, 'dstack'],
+  ])('says where TLS ends: %s', (_, env, tls) => {
+    expect(attested(env)['tls']).toBe(tls)
   })
 
   test('names who administers by a digest', () => {

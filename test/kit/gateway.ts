@@ -165,7 +165,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const { store, keys, keySource } = await openStore({
+  const { store, keys, ...sources } = await openStore({
     url: database ?? `sqlite:${path}`,
     dataKey,
     identityKey: undefined,
@@ -193,7 +193,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
     open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
   }
-  const stated = { settings: options.attested ?? {}, keySource, backends: backendNames(backends) }
+  const stated = { settings: options.attested ?? {}, ...sources, backends: backendNames(backends) }
   const { fetch, sweep, reconcile, routes } = gateway({
     ...options,
     ...backends,
@@ -202,7 +202,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     commit: 'unknown',
-    keySource,
+    ...sources,
     attested: stated.settings,
     log,
     store,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { KeyFault } from '../../src/store/keys.ts'
 import { MIGRATIONS } from '../../src/store/migrations.ts'
+import { openDatabase } from '../../src/store/open.ts'
+import { rekey } from '../../src/store/rekey.ts'
 import { StoreFault } from '../../src/store/store.ts'
 import { DATA_KEY, openTest } from '../kit/database.ts'
 import { engines } from '../kit/engines.ts'
@@ -39,13 +41,31 @@ describe.each(engines)('a database on $name', ({ fresh, run }) => {
 
   test('opens with the key of a guest agent as with that DATA_KEY, which goes before it', async () => {
     const url = await fresh()
-    const sources = []
+    const sources: string[] = []
     for (const given of [{ agentKey: key(1) }, { dataKey: key(1) }, { dataKey: key(1), agentKey: key(2) }]) {
       const { store, keySource } = await open(url, given)
       await store.close()
       sources.push(keySource)
     }
     expect(sources).toEqual(['dstack', 'DATA_KEY', 'DATA_KEY'])
+  })
+
+  test('tells whether its identity key hangs on the root, or is one that somebody else may know', async () => {
+    const sources: string[] = []
+    const tell = async (url: string, given: Parameters<typeof open>[1]) => {
+      const { store, identitySource } = await open(url, given)
+      await store.close()
+      sources.push(identitySource)
+    }
+    const [derived, given] = [await fresh(), await fresh()]
+    await tell(derived, { agentKey: key(1) })
+    await tell(given, { agentKey: key(1), identityKey: key(3) })
+    leave(derived)
+    const store = await openDatabase(derived)
+    await rekey({ store, root: key(2), previous: key(1), identityKey: undefined, report: () => undefined })
+    await store.close()
+    await tell(derived, { agentKey: key(2) })
+    expect(sources).toEqual(['root', 'given', 'kept'])
   })
 
   test('of another guest agent is refused in a line that names rekey, and nothing is written', async () => {

@@ -133,6 +133,7 @@ describe('an event', () => {
     if (!one || !two) throw new Error('an event is missing')
     expect(hex(digestOf(one))).toBe(hex(sha384(Buffer.from('01000008', 'hex'), ':app-id:', Buffer.from('ab01', 'hex'))))
     expect(hex(digestOf(two))).toBe(hex(sha384('{"name":"app-id","payload":"ab01","type":134217729}')))
+    expect(hex(digestOf({ ...two, type: 1 }))).toBe(hex(sha384('{"name":"app-id","payload":"ab01","type":1}')))
   })
 
   test('is measured on top of what was there', () => {

@@ -51,7 +51,7 @@ describe('outside dev mode', () => {
     const [one, other] = [socketPath(), socketPath()]
     const { tee, logged } = await found({ mode: 'dstack', sockets: [one, other] })
     expect(tee).toBe(
-      `TEE is dstack, and there is no guest agent (looked for at ${one}, ${other}): mount its socket, or set TEE=none where there is no TEE.`,
+      `TEE is dstack (as it is where DEV_MODE=false is said), and there is no guest agent (looked for at ${one}, ${other}): mount its socket, or set TEE=none where there is no TEE.`,
     )
     expect(logged).toEqual([])
   })

@@ -11,6 +11,7 @@ const stated: Stated = {
   mode: 'dstack',
   settings: { ISSUER: 'https://id.example/ü', ALLOW_PLAINTEXT: false, AUDIENCES: null },
   keySource: 'dstack',
+  identitySource: 'root',
   backends: ['tinfoil'],
   signing,
   spki: undefined,
@@ -23,7 +24,7 @@ test('a statement is canonical JSON: its members by name, no blanks, text as it 
   expect(statementOf(stated)).toBe(
     `{"commit":"c0ffee","keyset":{"ecdsa":${receipt(signing.ecdsa)},"ed25519":${receipt(signing.ed25519)}},` +
       '"purpose":"sealgate.report_data.v1","settings":{"ALLOW_PLAINTEXT":false,"AUDIENCES":null,' +
-      '"ISSUER":"https://id.example/ü","backends":["tinfoil"],"keys":"dstack","tee":"dstack"},"version":"1.2.3"}',
+      '"ISSUER":"https://id.example/ü","backends":["tinfoil"],"identity_key":"root","keys":"dstack","tee":"dstack"},"version":"1.2.3"}',
   )
 })
 
@@ -44,6 +45,7 @@ test.each<[string, Partial<Stated>]>([
   ['mode', { mode: 'simulated' }],
   ['setting', { settings: { ...stated.settings, ALLOW_PLAINTEXT: true } }],
   ['source of keys', { keySource: 'file' }],
+  ['source of the identity key', { identitySource: 'given' }],
   ['backend', { backends: ['tinfoil', 'openai'] }],
   ['signing key', { signing: { ...signing, ecdsa: { ...signing.ecdsa, publicKey: '04' } } }],
   ['address', { signing: { ...signing, ed25519: { ...signing.ed25519, address: '00' } } }],

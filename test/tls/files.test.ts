@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pairInFiles } from '../../src/tls/files.ts'
+import { clockAt } from '../kit/clock.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { madePair } from '../kit/tls.ts'
 
@@ -61,4 +62,14 @@ test('a file that is gone is named by its setting, and by nothing else', async (
     code: 'unreadable',
     message: 'TLS_KEY_FILE names a file that cannot be read (ENOENT): name one that the gateway may read.',
   })
+})
+
+test('a pair that expires while nobody replaces it is due, and its fault says so', async () => {
+  const clock = clockAt(Date.now())
+  const { put: _, pair, ...paths } = mounted()
+  const source = pairInFiles(paths, clock.now)
+  const first = await source.load()
+  clock.pass(first.to - clock.now())
+  expect(source.isDue(first)).toBe(true)
+  await expect(source.load()).rejects.toMatchObject({ code: 'expired' })
 })

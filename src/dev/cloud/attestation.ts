@@ -18,7 +18,7 @@ export function attestation(models: readonly string[]): Routes {
         ['tls_certificate', '"-----BEGIN CERTIFICATE-----\\nstand-in\\n-----END CERTIFICATE-----\\n"'],
         ['ohttp_key_config', '"0100200f"'],
         ['issued_at_ns', '1767225600123456789'],
-        ['x-unheard-of', '{"precise":0.1234567890123456789, "huge":1e400, "\\u0061":[ ]}'],
+        ['x-unheard-of', '{"precise":0.1234567890123456789, "tiny":1e-400, "\\u0061":[ ]}'],
       ])
     },
   }

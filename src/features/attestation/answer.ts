@@ -17,13 +17,21 @@ interface Told {
   readonly reported: Reported
 }
 
-/** A report as JSON: our own part first, then what backends said, byte for byte. */
-export function reportOf({ reported, ...own }: Told): Uint8Array<ArrayBuffer> {
+/** A report as JSON, in pieces to be joined: our own part first, then what backends said, byte for byte. */
+export function reportOf({ reported, ...own }: Told): readonly Uint8Array[] {
   const { members, failures } = reported
   const failed = Object.keys(failures).length > 0 && { upstream_error: failures }
   const ours = JSON.stringify({ ...ownMembers(own), ...failed })
   const pieces = members.flatMap(member => [COMMA, member])
-  return Buffer.concat([Buffer.from(ours.slice(0, -1)), ...pieces, END])
+  return [Buffer.from(ours.slice(0, -1)), ...pieces, END]
+}
+
+const SLICE_BYTES = 65_536
+
+/** The same as a body that is copied while its client reads it: what is kept for all is held once, however slow they are. */
+export async function* slices(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; at += SLICE_BYTES) yield piece.subarray(at, at + SLICE_BYTES)
 }
 
 const COMMA = Buffer.from(',')

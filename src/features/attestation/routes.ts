@@ -5,10 +5,10 @@ import type { Exchange } from '../../protocol/exchange.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
-import type { KeySource, Tee } from '../../tee/tee.ts'
+import type { IdentitySource, KeySource, Tee } from '../../tee/tee.ts'
 import type { CollateralOf } from '../../upstream/collateral.ts'
 import type { Reports } from '../../upstream/reports.ts'
-import { reportOf } from './answer.ts'
+import { reportOf, slices } from './answer.ts'
 import { KEPT_MS, proofs } from './proof.ts'
 import { type Query, queryOf } from './query.ts'
 
@@ -19,6 +19,7 @@ interface Deps {
   collateralOf: CollateralOf | undefined
   signing: SigningKeys
   keySource: KeySource
+  identitySource: IdentitySource
   attested: Readonly<Record<string, unknown>>
   version: string
   commit: string
@@ -48,9 +49,10 @@ export const attestation = (deps: Deps) => {
       reports({ query, keptMs: nonce === undefined ? KEPT_MS : 0 }),
       collateralOf?.(proof.quoted.quote),
     ])
-    const body = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, collateral, reported })
-    exchange.bytesDown = body.length
-    return new Response(body, { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+    const pieces = reportOf({ mode: tee.mode, signing, algorithm, nonce: shown, proof, collateral, reported })
+    exchange.bytesDown = pieces.reduce((sum, { length }) => sum + length, 0)
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+    return new Response(slices(pieces), { headers })
   }
 
   return new Elysia({ name: 'attestation' })

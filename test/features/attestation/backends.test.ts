@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { clouds } from '../../kit/cloud.ts'
 import { countingUpstream } from '../../kit/counting.ts'
+import { held } from '../../kit/memory.ts'
 import { reporters } from '../../kit/reporting.ts'
 
 const { start, clear } = clouds()
@@ -90,17 +91,37 @@ describe('what the cloud says of itself', () => {
     expect(most).toBe(4)
   })
 
+  test("is asked for by three at a time beside Tinfoil's bundle", async () => {
+    let [open, most] = [0, 0]
+    const upstream = also(
+      countingUpstream(async () => {
+        most = Math.max(most, ++open)
+        await Bun.sleep(20)
+        open--
+        return new Response('{"gateway_attestation":{}}')
+      }),
+    )
+    const { told } = await setUp({ upstream: upstream.url, isSealing: true, cloud: upstream.url })
+    await Promise.all(Array.from({ length: 8 }, (_, n) => told(`?nonce=${String(n).padStart(64, '0')}`)))
+    expect([upstream.requests.length, most]).toEqual([9, 4])
+  })
+
   test('is missing where it fails, and told why in our words, with our own part whole', async () => {
     const { cloud, told, kit } = await beside()
     const failures: unknown[] = []
-    for (const turn of [{ cut: 'before' as const }, { status: 401 }, { status: 500 }]) {
+    for (const turn of [{ cut: 'before' as const }, { status: 401 }, { status: 403 }, { status: 500 }]) {
       cloud.next({ on: ROUTE, ...turn })
       const { gateway_attestation: own, cloud_api_gateway_attestation: theirs, upstream_error } = await told()
       expect([own.replay, theirs]).toEqual(['ok', undefined])
       failures.push(upstream_error.openai.code)
       expect(JSON.stringify(upstream_error)).not.toContain('As it was told to')
     }
-    expect(failures).toEqual(['upstream_unreachable', 'upstream_credentials', 'upstream_malformed'])
+    expect(failures).toEqual([
+      'upstream_unreachable',
+      'upstream_credentials',
+      'upstream_credentials',
+      'upstream_malformed',
+    ])
     const lines = kit.lines.map(line => JSON.parse(line)).filter(({ event }) => event === 'report_failed')
     expect(lines.map(({ code, backend }) => [code, backend])).toEqual(failures.map(code => [code, 'openai']))
     expect(await told()).toMatchObject({ cloud_api_gateway_attestation: { signing_algo: 'ed25519' } })
@@ -129,6 +150,22 @@ describe('what the cloud says of itself', () => {
     expect(Object({}).tinfoil_attestation).toBeUndefined()
   })
 
+  test('is in memory once while it is kept, however many have yet to read it', async () => {
+    const large = 'x'.repeat(3_000_000)
+    const { kit, told } = await hostile(() => new Response(`{"gateway_attestation":{"large":"${large}"}}`))
+    await told()
+    const before = held()
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => {
+        const headers = { host: 'gateway.test', 'x-forwarded-for': `127.3.0.${n}` }
+        const request = new Request(`${kit.url}/v1/attestation/report`, { headers })
+        return kit.fetch(request, { timeout: () => undefined, requestIP: () => ({ address: '127.0.0.1' }) })
+      }),
+    )
+    expect(held() - before).toBeLessThan(5 * large.length)
+    for (const answer of answers) expect(await answer.text()).toEndWith(`${large.slice(-10)}"}}`)
+  })
+
   test('is left alone for as long as its 503 asks', async () => {
     const answer = () => new Response('', { status: 503, headers: { 'retry-after': '3' } })
     const { upstream, told, clock } = await hostile(answer)
@@ -139,6 +176,18 @@ describe('what the cloud says of itself', () => {
     }
     expect(codes).toEqual(['upstream_malformed', 'upstream_overloaded', 'upstream_malformed'])
     expect(upstream.requests).toHaveLength(2)
+  })
+
+  test('keeps no caller from it by a 503 that anybody may ask for', async () => {
+    let isReport = true
+    const busy = () => new Response('', { status: 503, headers: { 'retry-after': '5' } })
+    const { kit, told } = await hostile(() => (isReport ? busy() : Response.json({ object: 'list', data: [] })))
+    expect((await told()).upstream_error.openai.code).toBe('upstream_malformed')
+    isReport = false
+    const { authorization } = await kit.signIn()
+    const models = await fetch(`${kit.url}/v1/models`, { headers: { authorization } })
+    expect(models.status).toBe(200)
+    expect((await told()).upstream_error.openai.code).toBe('upstream_overloaded')
   })
 })
 

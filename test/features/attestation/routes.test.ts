@@ -32,7 +32,13 @@ describe('a report', () => {
     expect(reportDataIn(own.intel_quote)).toBe(own.report_data)
     expect(JSON.parse(own.event_log).length).toBeGreaterThan(5)
     expect(JSON.parse(own.vm_config)).toBeObject()
-    expect(settings).toEqual({ ALLOW_PLAINTEXT: false, backends: [], keys: 'memory', tee: 'simulated' })
+    expect(settings).toEqual({
+      ALLOW_PLAINTEXT: false,
+      backends: [],
+      identity_key: 'root',
+      keys: 'memory',
+      tee: 'simulated',
+    })
     expect(Object.keys(others)).toEqual(['chat_api_gateway_attestation'])
     expect(others.chat_api_gateway_attestation).toEqual({
       signing_address: own.signing_address,
@@ -176,6 +182,23 @@ describe('of many who ask', () => {
     expect(quotes()).toBe(1)
     await ask(`?nonce=${NONCE}`)
     expect(quotes()).toBe(2)
+  })
+
+  test('with nonces of their own four have the agent at once, and the others after them', async () => {
+    let [open, most] = [0, 0]
+    const altered = async (method: string, told: object) => {
+      if (method !== 'GetQuote') return told
+      most = Math.max(most, ++open)
+      // Whoever else may come in meanwhile does.
+      await Bun.sleep(1)
+      open--
+      return told
+    }
+    const { told } = await setUp({ altered })
+    const nonces = Array.from({ length: 40 }, (_, n) => String(n).padStart(64, '0'))
+    const all = await Promise.all(nonces.map(nonce => told(`?nonce=${nonce}`)))
+    expect(all.map(({ gateway_attestation: own }) => own.request_nonce)).toEqual(nonces)
+    expect(most).toBe(4)
   })
 
   test('those without a nonce are given the same for five minutes, by whichever key', async () => {
