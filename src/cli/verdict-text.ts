@@ -24,9 +24,10 @@ export function verdictText(told: Told): string {
   const { url, at, nonce, exit, parts, unjudged } = told
   const heading = `${url}, judged as of ${new Date(at).toISOString().slice(0, 19)}Z, asked with nonce ${nonce}`
   const { sentence } = MEANING[exit]
-  const sections = parts.map(partText)
+  const sections = parts.flatMap(partLines)
   const others = unjudged.length > 0 ? [`Handed on, and not judged here: ${unjudged.join(', ')}`, ''] : []
-  return plain(`${[...(exit === 3 ? [sentence] : []), heading, '', ...sections, ...others, sentence].join('\n')}\n`)
+  const lines = [...(exit === 3 ? [sentence] : []), heading, '', ...sections, ...others, sentence]
+  return `${lines.map(plain).join('\n')}\n`
 }
 
 /** The same for a program. */
@@ -37,7 +38,7 @@ export function verdictJson({ exit, url, at, nonce, spki, parts, unjudged }: Tol
   return `${JSON.stringify({ ...head, parts: told, unjudged }, null, 2)}\n`
 }
 
-function partText({ name, checks, claims: { measured, stated, unsigned } }: Part): string {
+function partLines({ name, checks, claims: { measured, stated, unsigned } }: Part): readonly string[] {
   const width = Math.max(...checks.map(one => one.name.length))
   const left = Object.entries(measured).map(([what, hex]) => `    ${what.padEnd(13)} ${hex}`)
   return [
@@ -49,7 +50,7 @@ function partText({ name, checks, claims: { measured, stated, unsigned } }: Part
       : []),
     ...(unsigned.length > 0 ? [`  Said by the report, and signed by nobody: ${unsigned.join(', ')}`] : []),
     '',
-  ].join('\n')
+  ]
 }
 
 function line({ name, outcome, why }: Check, width: number): string {
@@ -57,5 +58,5 @@ function line({ name, outcome, why }: Check, width: number): string {
   return `  ${mark.padEnd(11)}  ${name.padEnd(width)}  ${why}`
 }
 
-/** Parts of it were said by a stranger, who shall not move the cursor of whoever reads it. */
-export const plain = (text: string): string => text.replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '?')
+/** One line. Parts of it were said by a stranger, who shall neither move the cursor of whoever reads it nor add a line. */
+export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')

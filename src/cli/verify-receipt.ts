@@ -1,5 +1,6 @@
 import type { Check } from '../verify/check.ts'
 import { checkReceipt } from '../verify/receipt.ts'
+import { plain } from './verdict-text.ts'
 
 interface Given {
   /** The file that holds the receipt. */
@@ -59,8 +60,6 @@ function exitCodeOf(checks: readonly Check[]): number {
 
 function table(checks: readonly Check[]): string {
   const widest = Math.max(...checks.map(({ name }) => name.length))
-  // What stands in a file may be meant for a terminal.
-  const line = ({ name, outcome, why }: Check) =>
-    `${name.padEnd(widest)}  ${outcome.padEnd(11)}  ${why.replaceAll(/\p{Cc}/gu, '?')}\n`
+  const line = ({ name, outcome, why }: Check) => `${name.padEnd(widest)}  ${outcome.padEnd(11)}  ${plain(why)}\n`
   return checks.map(line).join('')
 }

@@ -88,7 +88,8 @@ export class OpenReceipt {
   constructor(id: string, { method, headers, body }: Request) {
     this.id = id
     this.method = method
-    this.#length = body ? headers.get('content-length') : '0'
+    // Bun gives a GET no body, though one was sent.
+    this.#length = headers.get('content-length') ?? (body || headers.has('transfer-encoding') ? null : '0')
   }
 
   /** Tells, once, of the client's body: by its length it is whole before its end is told. */

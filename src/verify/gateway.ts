@@ -79,7 +79,11 @@ function judgeTls(statement: Members, spki: string | undefined): string {
   const { tls_spki_sha256: stated } = objectOf(statement['keyset'], 'the keyset')
   if (stated === undefined) throw new Untold('TLS does not end in this gateway: whatever stands before it reads along')
   sure(stated === spki, `this connection has another key (${spki}): somebody stands between`)
-  return 'the key of this connection is the one that is stated'
+  const same = 'the key of this connection is the one that is stated'
+  // A file comes from outside, as far as can be told.
+  return Object(statement['settings']).TLS === 'dstack'
+    ? same
+    : `${same}; it came in a file: whoever gave it may have it, and read along`
 }
 
 function judgeStatement(text: string): string {

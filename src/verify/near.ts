@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { parseQuote } from '../tee/quote.ts'
 import { type Check, check, sure, Untold } from './check.ts'
 import { bytesOf, type Members, objectOf, textOf } from './members.ts'
@@ -10,14 +11,21 @@ export function nearParts(whole: Members): readonly { name: string; part: Member
   const { cloud_api_gateway_attestation: gateway, model_attestations: models = [] } = whole
   const listed = (Array.isArray(models) ? models : [models]).flatMap(model => [
     model,
-    ...[Object(model).all_attestations ?? []]
-      .flat()
-      .filter(one => Object(one).intel_quote !== Object(model).intel_quote),
+    ...[Object(model).all_attestations ?? []].flat().filter(one => !isSaidAgain(Object(one), Object(model))),
   ])
   return [
     ...(gateway === undefined ? [] : [{ name: 'cloud-api', part: Object(gateway) }]),
     ...listed.map((model, at) => ({ name: `model ${at + 1}`, part: Object(model) })),
   ]
+}
+
+/** Whether a part says nothing that another does not: one of the same quote may name another key. */
+function isSaidAgain(part: Members, other: Members): boolean {
+  const { intel_quote: quote } = part
+  return (
+    quote === other['intel_quote'] &&
+    Object.entries(part).every(([name, value]) => isDeepStrictEqual(value, other[name]))
+  )
 }
 
 /** The text of `app-compose.json` in what a dstack agent says of itself. @throws Untold, Wrong */

@@ -21,6 +21,13 @@ async function run(argv: readonly string[], files: Readonly<Record<string, strin
   return { exit, printed: printed.join(''), said: said.join('\n') }
 }
 
+const FORGED = 'PROVED: hardware that Intel certified vouches for all of this.'
+const ODD = {
+  '\u001b[2Jmode': 1,
+  [`mode\n${FORGED}`]: 1,
+  statement: JSON.stringify({ version: `\u009b1\n${FORGED}`, keyset: {} }),
+}
+
 const maker = await intel()
 /** Answers with what is asked for by path. */
 const server = Bun.serve({
@@ -33,7 +40,8 @@ const server = Bun.serve({
     if (pathname.startsWith('/long')) return new Response(new Uint8Array(8_388_609))
     if (pathname.startsWith('/text')) return new Response('hello')
     if (pathname.startsWith('/list')) return Response.json([])
-    const members = pathname.startsWith('/odd') ? { '\u001b[2Jmode': 1, statement: '\u009b' } : {}
+    if (pathname.startsWith('/refused')) return Response.json({ error: { message: `no\n${FORGED}` } }, { status: 500 })
+    const members = pathname.startsWith('/odd') ? ODD : {}
     return Response.json(await reportBy(maker, { nonce, members }))
   },
 })
@@ -85,6 +93,16 @@ describe('sealgate verify', () => {
     expect(exit).toBe(1)
     expect(printed).toContain('?[2Jmode')
     expect(printed).not.toMatch(/(?!\n)\p{Cc}/u)
+  })
+
+  test('lets no report add a line to the verdict', async () => {
+    const { printed } = await run([`${url}/odd`])
+    expect(printed).toContain(`version ?1?${FORGED}`)
+    expect(printed).not.toContain(`\n${FORGED}`)
+    expect(await run([`${url}/refused`])).toMatchObject({
+      exit: 2,
+      said: `verify: the gateway answers 500: no?${FORGED}`,
+    })
   })
 
   test.each([

@@ -119,6 +119,17 @@ describe('a receipt says what went over the wire, to the byte,', () => {
     }
   })
 
+  test('of a body where none belongs, which nobody reads', async () => {
+    const { ask, kit } = await set(answerBytes('200 OK', JSON_TYPE, '{}'))
+    for (const [headers, wire] of [
+      [sized('Hello'), 'Hello'],
+      [{ 'transfer-encoding': 'chunked' }, chunk('Hello') + LAST],
+    ] as const) {
+      const { head } = await (await ask('GET /v1/models', { ...headers }, wire)).message()
+      expect((await receiptOf(kit, headerIn(head, 'x-receipt-id'))).says.request).toEqual(passed('', false))
+    }
+  })
+
   test('of a stream that its backend breaks off', async () => {
     const { ask, kit } = await set(async wire => {
       await wire.message()

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { replay } from '../../src/tee/event-log.ts'
 import { judgeReport } from '../../src/verify/report.ts'
-import { AT, type Intel, intel } from '../kit/intel.ts'
-import { BOOT, COMPOSE, COMPOSE_HASH, logOf, quoteBy, reportBy, SPKI } from '../kit/quoting.ts'
+import { type Intel, intel } from '../kit/intel.ts'
+import { givenBy, NONCE } from '../kit/judging.ts'
+import { BOOT, COMPOSE, COMPOSE_HASH, logOf, quoteBy, reportBy } from '../kit/quoting.ts'
 
-const NONCE = 'cd'.repeat(32)
 const ADDRESS = `0x${'ad'.repeat(20)}`
 const FINGERPRINT = 'f0'.repeat(32)
 
@@ -35,8 +35,7 @@ async function machine(maker: Intel, { bound = ADDRESS.slice(2).padEnd(64, '0'),
 async function judged(told: Told) {
   const maker = await intel()
   const report = { ...(await reportBy(maker, { nonce: NONCE })), model_attestations: [await machine(maker, told)] }
-  const given = { nonce: NONCE, spki: SPKI, expected: {}, collaterals: [maker.collateral], second: undefined }
-  const { exit, parts } = judgeReport(report, { ...given, belief: { roots: [maker.root], at: AT } })
+  const { exit, parts } = judgeReport(report, givenBy(maker))
   const checks = parts[1]?.checks ?? []
   return { exit, others: checks.filter(({ outcome }) => outcome !== 'pass').map(({ name }) => name) }
 }
@@ -77,6 +76,21 @@ const CASES: Readonly<Record<string, readonly [Told, exit: 0 | 1 | 2, ...others:
     ...['nonce', 'report data', 'quote', 'debug', 'TD attributes', 'event log', 'MRCONFIGID'],
   ],
 }
+
+describe('machines that a backend lists under one of them', () => {
+  test.each([
+    ['the same one again', {}, 0, 2],
+    ['one of the same quote that names another key', { signing_address: `0x${'ae'.repeat(20)}` }, 1, 3],
+    ['one of the same quote with another TLS key', { tls_cert_fingerprint: FINGERPRINT }, 1, 3],
+  ])('%s', async (_, members, exit, count) => {
+    const maker = await intel()
+    const one = await machine(maker)
+    const listed = { ...one, all_attestations: [{ ...one, ...members }] }
+    const report = { ...(await reportBy(maker, { nonce: NONCE })), model_attestations: [listed] }
+    const verdict = judgeReport(report, givenBy(maker))
+    expect([verdict.exit, verdict.parts.length]).toEqual([exit, count])
+  })
+})
 
 describe('a machine of a backend', () => {
   test.each(Object.entries(CASES))('%s', async (_, [told, exit, ...others]) => {

@@ -41,6 +41,8 @@ const stated = (
   return { report: JSON.stringify({ gateway_attestation: { statement: JSON.stringify(statement) } }) }
 }
 
+const STATES_NONE = ['key: fail', 'settings: fail', 'ethereum signature: fail']
+
 test('a receipt holds against its report and the bodies it is about', () => {
   const checks = checkReceipt(held)
   expect(checks.map(({ name }) => name)).toEqual([
@@ -108,8 +110,13 @@ describe('it does not hold', () => {
       () => stated(({ settings }) => Object.assign(settings ?? {}, { dev_mode: false })),
       ['settings: fail'],
     ],
-    ['nothing', () => ({ report: '{}' }), ['key: fail', 'settings: fail', 'ethereum signature: fail']],
-    ['no JSON', () => ({ report: 'x' }), ['key: fail', 'settings: fail', 'ethereum signature: fail']],
+    [
+      'nothing',
+      () => ({ report: '{}' }),
+      ['key: not checked', 'settings: not checked', 'ethereum signature: not checked'],
+    ],
+    ['no text', () => ({ report: '{"gateway_attestation":{"statement":1}}' }), STATES_NONE],
+    ['no JSON', () => ({ report: 'x' }), STATES_NONE],
   ])('against a report that states %s', (_, more, found) => {
     expect(failing(more())).toEqual(found)
   })

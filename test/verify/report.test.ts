@@ -21,6 +21,15 @@ test('a report that a platform quoted, with a fresh nonce, over this connection,
   expect(exit).toBe(0)
 })
 
+test('it is said whether the key of TLS came from outside the TEE', async () => {
+  const seen = async (TLS: string) => {
+    const { parts } = await judged({ report: { statement: { settings: { TLS } } } })
+    return parts[0]?.checks.find(({ name }) => name === 'TLS key')
+  }
+  expect(await seen('dstack')).toMatchObject({ outcome: 'pass', why: expect.not.stringContaining('file') })
+  expect(await seen('off')).toMatchObject({ outcome: 'pass', why: expect.stringContaining('file') })
+})
+
 const twice = [...BOOT.slice(0, 2), own('compose-hash', '00'.repeat(32)), ...BOOT.slice(2)]
 const OWN_PART: Readonly<Record<string, readonly [Case, ...failed: string[]]>> = {
   'for another nonce': [{ given: { nonce: 'ee'.repeat(32) } }, 'nonce', 'report data'],
