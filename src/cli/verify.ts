@@ -3,7 +3,7 @@ import { faultOf } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import { type Collateral, platformNamedIn } from '../tee/collateral.ts'
 import { send } from '../upstream/call.ts'
-import { pcs } from '../upstream/pcs.ts'
+import { type FetchCollateral, pcs } from '../upstream/pcs.ts'
 import { INTEL_ROOT } from '../verify/certificates.ts'
 import { Wrong } from '../verify/check.ts'
 import { readCollateral } from '../verify/collateral.ts'
@@ -49,7 +49,10 @@ async function collateralsFor(report: unknown, { pccs }: Options): Promise<reado
   if (pccs === undefined) return ownCollateral(report)
   const platforms = quotesIn(report).flatMap(quote => platformNamedIn(quote) ?? [])
   const distinct = new Map(platforms.map(platform => [platform.fmspc + platform.authority, platform]))
-  return Promise.all([...distinct.values()].map(pcs(pccs, send)))
+  const [fetched, fetchFor]: [Collateral[], FetchCollateral] = [[], pcs(pccs, send)]
+  // One after another: a report may name many that are not there.
+  for (const platform of distinct.values()) fetched.push(await fetchFor(platform))
+  return fetched
 }
 
 /** Signed by Intel or worth nothing: so it may come from the one who is judged. */

@@ -5,14 +5,20 @@ import { type Check, check, sure, Untold } from './check.ts'
 import { bytesOf, type Members, objectOf, textOf } from './members.ts'
 
 const ADDRESS_BYTES = 32
+// Many times those of the largest model; to judge one takes a few milliseconds.
+const MOST_MACHINES = 256
 
-/** The parts of a report in the shape of cloud-api's, each with a name; what is no object is a part without anything. */
+/**
+ * The parts of a report in the shape of cloud-api's, each with a name; what is no object is a part without anything.
+ * @throws Wrong where there are too many to judge
+ */
 export function nearParts(whole: Members): readonly { name: string; part: Members }[] {
   const { cloud_api_gateway_attestation: gateway, model_attestations: models = [] } = whole
   const listed = (Array.isArray(models) ? models : [models]).flatMap(model => [
     model,
     ...[Object(model).all_attestations ?? []].flat().filter(one => !isSaidAgain(Object(one), Object(model))),
   ])
+  sure(listed.length <= MOST_MACHINES, `the report lists more than ${MOST_MACHINES} machines: too many to judge`)
   return [
     ...(gateway === undefined ? [] : [{ name: 'cloud-api', part: Object(gateway) }]),
     ...listed.map((model, at) => ({ name: `model ${at + 1}`, part: Object(model) })),

@@ -90,6 +90,12 @@ describe('machines that a backend lists under one of them', () => {
     const verdict = judgeReport(report, givenBy(maker))
     expect([verdict.exit, verdict.parts.length]).toEqual([exit, count])
   })
+
+  test('more than anybody has are not judged at all', async () => {
+    const maker = await intel()
+    const report = { ...(await reportBy(maker, { nonce: NONCE })), model_attestations: new Array(257).fill({}) }
+    expect(() => judgeReport(report, givenBy(maker))).toThrow('more than 256 machines')
+  })
 })
 
 describe('a machine of a backend', () => {
