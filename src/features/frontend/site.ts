@@ -50,7 +50,7 @@ export function loadSite(directory: string): Site {
     const bytes = found.reduce((sum, { size }) => sum + size, 0)
     if (bytes > MOST_MIB * 2 ** 20)
       throw new FrontendFault(
-        `${name} holds more than ${MOST_MIB} MiB, and is kept in memory: serve large files elsewhere`,
+        `${name} holds more than ${MOST_MIB} MiB, and is kept in memory: serve large files elsewhere.`,
       )
     const read = found.map(({ path, real }) => ({ path, ...contentOf(real) }))
     const lines = read.map(({ path, hash }) => `${hash.toString('hex')}  ${path}\n`)
@@ -59,12 +59,12 @@ export function loadSite(directory: string): Site {
       new Map(read.map(({ path, body, hash }) => [path, { body, etag: `"${hash.toString('base64url')}"` }])),
     )
     const index = files.get('/index.html')
-    if (!index) throw new FrontendFault(`${name} has no index.html: name the folder that a build wrote, such as dist`)
+    if (!index) throw new FrontendFault(`${name} has no index.html: name the folder that a build wrote, such as dist.`)
     return { files, index, digest, bytes, leftOut }
   } catch (cause) {
     if (cause instanceof FrontendFault) throw cause
     const code = cause instanceof Error && 'code' in cause ? ` (${cause.code})` : ''
-    throw new FrontendFault(`${name} cannot be read${code}: name the folder that a build wrote, such as dist`, {
+    throw new FrontendFault(`${name} cannot be read${code}: name the folder that a build wrote, such as dist.`, {
       cause,
     })
   }
