@@ -7,6 +7,8 @@ import { standInProvider } from '../kit/sign-in.ts'
 import { builtSpa } from '../kit/spa.ts'
 import { standInTee } from '../kit/tee.ts'
 
+const GROUND = 'getComputedStyle(document.body).backgroundColor'
+
 const chromium = sharedChromium()
 const kits: Kit[] = []
 const started = async (options: Parameters<typeof startGateway>[0]) => {
@@ -43,16 +45,16 @@ withChromium('a built application runs under the policy that holds unless told o
   const { page, complaints } = await watched()
   const answer = await page.goto(url)
   // Script as a module, a chunk of it, and the API of its own origin.
-  expect(await page.locator('h1').innerText()).toBe('Page /')
-  expect(await page.locator('p').innerText()).toBe('1 providers')
-  expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(230, 240, 250)')
-  expect(await page.locator('img').evaluate(it => (it as HTMLImageElement).naturalWidth > 0)).toBe(true)
+  expect(await page.locator('h1').textContent()).toBe('Page /')
+  expect(await page.locator('p').textContent()).toBe('1 providers')
+  expect(await page.evaluate(GROUND)).toBe('rgb(230, 240, 250)')
+  expect(await page.evaluate('document.images[0].naturalWidth > 0')).toBe(true)
   expect((await answer?.allHeaders())?.['content-encoding']).toBeOneOf(['br', 'gzip'])
 
   await page.locator('a').click()
   await page.locator('h1', { hasText: '/chats/42' }).waitFor()
   await page.reload()
-  expect(await page.locator('h1').innerText()).toBe('Page /chats/42')
+  expect(await page.locator('h1').textContent()).toBe('Page /chats/42')
   await pictured(page, 'application')
   expect(complaints).toEqual([])
 })
@@ -66,7 +68,7 @@ withChromium('no policy of a page’s own lets in what it holds out', async () =
   })
   const { page, complaints } = await watched()
   await page.goto(`${url}/page.html`)
-  expect(await page.locator('h1').innerText()).toBe('still')
+  expect(await page.locator('h1').textContent()).toBe('still')
   expect(complaints.filter(text => /Content Security Policy/.test(text)).length).toBeGreaterThanOrEqual(2)
   const refused = page.waitForEvent('console', message => /frame-ancestors/.test(message.text()))
   await page.setContent(`<iframe src="${url}/"></iframe>`)
@@ -76,11 +78,11 @@ withChromium('no policy of a page’s own lets in what it holds out', async () =
 withChromium('without one the page that is there has its look, light and dark, and no complaint', async () => {
   const { url } = await started({ upstream: 'http://127.0.0.1:1', tee: standInTee().tee })
   const { page, complaints } = await watched()
-  const grounds: string[] = []
+  const grounds: unknown[] = []
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
     await page.goto(url)
-    grounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor))
+    grounds.push(await page.evaluate(GROUND))
     await pictured(page, `welcome-${colorScheme}`)
   }
   expect(grounds).toEqual(['rgb(246, 247, 249)', 'rgb(18, 21, 27)'])

@@ -78,6 +78,10 @@ describe('a sign-in provider', () => {
     ])
   })
 
+  test('that is missing is no matter where the address is that of a front end', () => {
+    expect(warned({ ...needed, PUBLIC_URL: places.PUBLIC_URL, FRONTEND_DIR: 'dist' })).toEqual([])
+  })
+
   test('is no matter for a subcommand', () => {
     const env = { GOOGLE_CLIENT_ID: 'id', PUBLIC_URL: 'http://gate.example' }
     expect(readConfig({ env, argv: [], readFile, only: ['HOST', 'PORT'] }).warnings).toEqual([])

@@ -19,7 +19,9 @@ test('a folder that is not there, is a file, or has no index.html is a fault tha
     /^FRONTEND_DIR: ".*nowhere" cannot be read \(ENOENT\): name the folder/,
   )
   expect(faultOf(join(dist, 'index.html'))).toMatch(/cannot be read \(ENOTDIR\)/)
-  expect(faultOf(join(dist, 'assets'))).toMatch(/has no index\.html: name the folder that a build wrote, such as dist$/)
+  expect(faultOf(join(dist, 'assets'))).toMatch(
+    /has no index\.html: name the folder that a build wrote, such as dist\.$/,
+  )
   rmSync(join(dist, 'index.html'))
   mkdirSync(join(dist, 'index.html'))
   expect(faultOf(dist)).toMatch(/has no index\.html/)
