@@ -140,6 +140,7 @@ async function governed({
     proxies: [],
     atcUrl: upstream,
     docs: false,
+    frontend: { site: undefined, policy: '', isSecure: false },
     call,
     send,
     sealed: backend,

@@ -11,6 +11,7 @@ import { conversations } from './features/conversations/routes.ts'
 import { docs } from './features/docs.ts'
 import { enclave } from './features/enclave.ts'
 import { files } from './features/files/routes.ts'
+import { frontend } from './features/frontend/routes.ts'
 import { health } from './features/health.ts'
 import { inference } from './features/inference.ts'
 import { passthrough } from './features/passthrough.ts'
@@ -83,7 +84,9 @@ export function gateway(parts: Parts) {
   const ruled = rules(sealing)
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
+  const pages = frontend({ ...parts, exchangeOf })
   const rooms = new Elysia({ name: 'rooms' })
+    .use(pages.plugin)
     .use(health({ version, backends: out.backends, needs: needsOf(parts) }))
     .use(inference({ ...gates, forward: out.forward }))
     .use(usage({ ...gates, store, ledger, now }))
@@ -104,16 +107,16 @@ export function gateway(parts: Parts) {
     .onTransform(({ request, route }) => {
       exchangeOf(request).route = route as Route
     })
-    .use(problems({ exchangeOf, routes: rooms.routes }))
+    .use(problems({ exchangeOf, routes: rooms.routes, elsewhere: pages.elsewhere }))
     .use(rooms)
 
-  const pages = cors({ origins: parts.origins, routes: rooms.routes, exposed: EXPOSED })
+  const origins = cors({ origins: parts.origins, routes: rooms.routes, exposed: EXPOSED })
   const fetch = around(async request => {
     const exchange = exchangeOf(request)
     try {
-      pages.mark(request, exchange)
+      origins.mark(request, exchange)
       exchange.target = readTarget(request)
-      return pages.preflight(request, exchange) ?? (await app.fetch(routable(request)))
+      return origins.preflight(request, exchange) ?? (await app.fetch(routable(request)))
     } catch (error) {
       return answer(error, exchange)
     }

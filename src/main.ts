@@ -6,6 +6,7 @@ import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { verifyReceipt } from './cli/verify-receipt.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
+import { FrontendFault } from './features/frontend/site.ts'
 import { ListenFault } from './listening.ts'
 import { keeper, teeOf } from './opening.ts'
 import { gathered } from './output.ts'
@@ -81,7 +82,8 @@ function configured<K extends Key = Key>(only?: readonly K[]): Pick<Config, K> {
 function explain(error: unknown): number {
   const isAway = error instanceof TlsFault && error.code === 'agent'
   const known = isAway || [TeeFault, StoreFault, LoginFault, ListenFault].some(fault => error instanceof fault)
-  const misconfigured = !isAway && [ConfigFaults, KeyFault, TlsFault].some(fault => error instanceof fault)
+  const misconfigured =
+    !isAway && [ConfigFaults, KeyFault, TlsFault, FrontendFault].some(fault => error instanceof fault)
   // Of anything else the message stays unsaid: it may quote what nobody should read.
   say(error instanceof Error && (known || misconfigured) ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1

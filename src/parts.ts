@@ -1,4 +1,5 @@
 import type { SignInOptions } from './features/auth/flow.ts'
+import type { FrontendOptions } from './features/frontend/routes.ts'
 import type { AdminRule } from './gate/admins.ts'
 import type { SessionDays } from './gate/beginnings.ts'
 import type { KeySet } from './gate/keyset.ts'
@@ -95,4 +96,6 @@ export interface Parts {
   atcUrl: string
   /** Whether the documentation is served. */
   docs: boolean
+  /** What people get in a browser. */
+  frontend: FrontendOptions
 }

@@ -3,6 +3,7 @@ import { attestedOf } from './config/attested.ts'
 import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
 import { providers } from './features/auth/providers.ts'
+import { loadSite, type Site } from './features/frontend/site.ts'
 import { keySet } from './gate/keyset.ts'
 import { ledger } from './gate/ledger.ts'
 import { limiter } from './gate/limiter.ts'
@@ -63,6 +64,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
   const tee = await teeOf(given, { sockets, log })
+  const site = siteOf(given, log)
   const rooted = await opened(given, tee)
   const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
@@ -84,12 +86,13 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     log,
     now: Date.now,
     tee,
-    attested: attestedOf(config),
+    attested: attestedOf(config, { FRONTEND_DIR: site?.digest }),
     collateralOf: collateral(config, log),
     ...rooted,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
+    frontend: { site, policy: config.FRONTEND_CSP, isSecure: isReachedByHttps(config) },
     ...(await backends(config, { store, keys, log })),
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
@@ -115,6 +118,19 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
   log('info', 'stopped')
+}
+
+/** The front end that is served, if one is. @throws FrontendFault */
+function siteOf({ FRONTEND_DIR: directory }: Config, log: Log): Site | undefined {
+  if (directory === undefined) return undefined
+  const site = loadSite(directory)
+  const { files, bytes, leftOut: left_out } = site
+  log(left_out > 0 ? 'warn' : 'info', 'frontend_loaded', { files: files.size, bytes, left_out })
+  return site
+}
+
+function isReachedByHttps({ TLS, TLS_CERT_FILE, PUBLIC_URL }: Config): boolean {
+  return TLS === 'dstack' || TLS_CERT_FILE !== undefined || PUBLIC_URL?.startsWith('https:') === true
 }
 
 /** The parts that the configuration alone decides. */

@@ -2,6 +2,7 @@ import type { Kind } from './protocol/kinds.ts'
 import type { Secret } from './protocol/secret.ts'
 import { callers } from './settings/callers.ts'
 import { cloud } from './settings/cloud.ts'
+import { frontend } from './settings/frontend.ts'
 import { inference } from './settings/inference.ts'
 import { limits } from './settings/limits.ts'
 import { network } from './settings/network.ts'
@@ -17,6 +18,7 @@ export const settings = {
   ...callers,
   ...signIn,
   ...network,
+  ...frontend,
   ...state,
   ...limits,
   ...inference,

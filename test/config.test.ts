@@ -26,6 +26,8 @@ describe('what is read', () => {
       AUDIENCES: undefined,
       HOST: '0.0.0.0',
       PORT: 5381,
+      FRONTEND_DIR: undefined,
+      FRONTEND_CSP: expect.stringMatching(/^default-src 'self';.*frame-ancestors 'none'$/),
       DATABASE_URL: 'sqlite:sealgate.db',
       DATA_KEY: undefined,
       IDENTITY_HASH_KEY: undefined,

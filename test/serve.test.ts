@@ -1,11 +1,14 @@
 import { expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadSite } from '../src/features/frontend/site.ts'
 import { serve } from '../src/serve.ts'
+import type { Config } from '../src/settings.ts'
 import { TeeFault } from '../src/tee/find.ts'
 import { agentOnSocket, socketPath } from './kit/agent.ts'
 import { dev, needed, read } from './kit/config.ts'
 import { freshDirectory } from './kit/directory.ts'
+import { builtSpa, textOf } from './kit/spa.ts'
 
 const HERE = { HOST: '127.0.0.1', PORT: '0', JWKS_URL: 'http://127.0.0.1:1/keys' }
 
@@ -21,22 +24,62 @@ test('dev mode does not start where a guest agent answers, and leaves nothing be
 })
 
 test('without a TEE it serves, and warns once', async () => {
-  const listening = Promise.withResolvers<void>()
   const { config } = read({ ...needed, ...HERE, DATABASE_URL: 'sqlite::memory:' })
+  const { said, stop } = await served(config)
+  await stop()
+  expect(said().match(/WARN +no_tee/gi)).toHaveLength(1)
+})
+
+test('a front end is served, and reports state what is in it', async () => {
+  const dist = builtSpa()
+  symlinkSync('../secret.txt', join(dist, 'leak.txt'))
+  const places = { FRONTEND_DIR: dist, PUBLIC_URL: 'https://gate.example', FRONTEND_CSP: "default-src 'self'" }
+  const { url, said, stop } = await served(dev({ ...HERE, ...places }).config)
+  const page = await fetch(`${url}/chats/42`)
+  const report = (await (await fetch(`${url}/v1/attestation/report`)).json()) as {
+    gateway_attestation: { statement: string }
+  }
+  await stop()
+  expect([page.status, await page.text()]).toEqual([200, textOf('index.html')])
+  expect(page.headers.get('content-security-policy')).toBe("default-src 'self'; frame-ancestors 'none'")
+  expect(page.headers.has('strict-transport-security')).toBe(true)
+  const { FRONTEND_DIR, FRONTEND_CSP } = JSON.parse(report.gateway_attestation.statement).settings
+  expect([FRONTEND_DIR, FRONTEND_CSP]).toEqual([loadSite(dist).digest, places.FRONTEND_CSP])
+  expect(said()).toMatch(/warn +frontend_loaded files=\d+ bytes=\d+ left_out=1\n/)
+})
+
+test('a front end that is not there stops a start in one line, with 2, and leaves nothing behind', async () => {
+  const cwd = freshDirectory()
+  const main = join(import.meta.dir, '../src/main.ts')
+  const args = ['--dev-mode', '--frontend-dir', 'dist', '--database-url', 'sqlite:x.db']
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, main, ...args], { cwd, env: {} })
+  expect([exitCode, stderr.toString()]).toEqual([
+    2,
+    'sealgate: FRONTEND_DIR: "dist" cannot be read (ENOENT): name the folder that a build wrote, such as dist.\n',
+  ])
+  expect(existsSync(join(cwd, 'x.db'))).toBe(false)
+})
+
+/** One that listens, where no guest agent is; ended by a signal. */
+async function served(config: Config) {
+  const listening = Promise.withResolvers<string>()
   let said = ''
   let end: () => void = () => undefined
   const running = serve(config, {
     write: text => {
       said += text
-      if (text.includes('listening')) listening.resolve()
+      const port = /listening port=(\d+)/.exec(said)?.[1]
+      if (port !== undefined) listening.resolve(`http://127.0.0.1:${port}`)
     },
     onSignal: listener => {
       end = listener
     },
     sockets: [socketPath()],
   })
-  await Promise.race([listening.promise, running])
-  end()
-  await running
-  expect(said.match(/WARN +no_tee/gi)).toHaveLength(1)
-})
+  running.catch(listening.reject)
+  const stop = () => {
+    end()
+    return running
+  }
+  return { url: await listening.promise, said: () => said, stop }
+}

@@ -6,6 +6,7 @@ import { standInProvider } from './kit/sign-in.ts'
 
 /** Every route that answers without a token. A new line here is a decision: nothing else is open. */
 const PUBLIC = [
+  'GET /',
   'GET /.well-known/hpke-keys',
   'GET /api-docs/openapi.json',
   'GET /api/docs',

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { type Config, rows } from '../settings.ts'
+import { type Config, type Key, rows } from '../settings.ts'
 
-/** The settings that change what a caller is promised, by name; one that is not given is `null`. And where TLS ends. */
-export function attestedOf(config: Config): Readonly<Record<string, unknown>> {
+/**
+ * The settings that change what a caller is promised, by name; one that is not given is `null`, and one that names a folder
+ * is the digest of what is in it. And where TLS ends.
+ */
+export function attestedOf(
+  config: Config,
+  contents: Readonly<Partial<Record<Key, string | undefined>>>,
+): Readonly<Record<string, unknown>> {
   const stated = rows.filter(([, { attested }]) => attested !== false)
   const given = stated.map(([key, { attested }]) => {
-    const value: unknown = config[key] ?? null
+    const value: unknown = (attested === 'content' ? contents : config)[key] ?? null
     return [key, attested === 'digest' && value !== null ? digestOf(canonicalize(value) ?? '') : shown(value)]
   })
   // A key in a file is known to whoever wrote that, and the setting TLS is off beside it.

@@ -15,6 +15,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeSessions(config, reading)
   judgeSignIn(config, reading)
   judgeOperators(config, reading)
+  judgeFrontend(reading)
   judgeTee(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
@@ -68,6 +69,11 @@ function mayHaveAgent(TEE: Config['TEE'] | undefined, reading: Reading): boolean
 function judgeSessions({ SESSION_DAYS: idle, SESSION_MAX_DAYS: most }: Partial<Config>, { faults }: Reading): void {
   if (idle !== undefined && most !== undefined && idle > most)
     faults.push(`SESSION_DAYS: ${idle} is more than SESSION_MAX_DAYS, ${most}: lower it, or raise SESSION_MAX_DAYS`)
+}
+
+function judgeFrontend(reading: Reading): void {
+  if (isGiven('FRONTEND_CSP', reading) && !isGiven('FRONTEND_DIR', reading))
+    reading.warnings.push('Without FRONTEND_DIR nothing comes of FRONTEND_CSP: give one, or drop it')
 }
 
 function judgeClaims({ JWKS_URL, ISSUER, AUDIENCES }: Partial<Config>, { warnings }: Reading): void {

@@ -40,15 +40,19 @@ function judgePlaces(reading: Reading): void {
   if (!isGiven('PUBLIC_URL', reading)) {
     reading.faults.push('PUBLIC_URL is required with a sign-in provider: the address of this gateway in browsers')
   }
-  if (!isGiven('FRONTEND_URL', reading) && !isGiven('FRONTEND_CALLBACK_ALLOWED_ORIGINS', reading)) {
+  const ends = ['FRONTEND_URL', 'FRONTEND_CALLBACK_ALLOWED_ORIGINS', 'FRONTEND_DIR'] as const
+  if (!ends.some(key => isGiven(key, reading))) {
     reading.faults.push(
-      'FRONTEND_URL is required with a sign-in provider (or FRONTEND_CALLBACK_ALLOWED_ORIGINS): where a sign-in returns',
+      'FRONTEND_URL is required with a sign-in provider (or FRONTEND_CALLBACK_ALLOWED_ORIGINS, or FRONTEND_DIR): where a sign-in returns',
     )
   }
 }
 
 function judgeIdle(reading: Reading): void {
-  const given = PLACES.filter(key => isGiven(key, reading))
+  // Of a front end here it says that browsers reach it by https.
+  const given = PLACES.filter(
+    key => isGiven(key, reading) && !(key === 'PUBLIC_URL' && isGiven('FRONTEND_DIR', reading)),
+  )
   if (given.length === 0) return
   reading.warnings.push(
     `Without a sign-in provider (${PROVIDERS.join(', ')}) nothing comes of ${given.join(' and ')}: give one, or drop them`,

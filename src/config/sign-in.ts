@@ -15,9 +15,12 @@ interface SignInOptions {
 
 /** The options of sign-in, or `undefined` where no provider is configured. */
 export function signInOptions(config: Partial<Config>): SignInOptions | undefined {
-  const { PUBLIC_URL: publicUrl, FRONTEND_URL: frontendUrl, SESSION_IN_REDIRECT: sessionInRedirect = false } = config
+  const { PUBLIC_URL: publicUrl, SESSION_IN_REDIRECT: sessionInRedirect = false } = config
+  const { FRONTEND_CALLBACK_ALLOWED_ORIGINS: allowed, FRONTEND_DIR } = config
   if (publicUrl === undefined || PROVIDERS.every(key => config[key] === undefined)) return undefined
-  const own = frontendUrl === undefined ? [] : [new URL(frontendUrl).origin]
-  const callbackOrigins = config.FRONTEND_CALLBACK_ALLOWED_ORIGINS ?? own
+  // Whoever lists the origins says where a sign-in may end.
+  const isHere = FRONTEND_DIR !== undefined && (allowed?.includes(new URL(publicUrl).origin) ?? true)
+  const frontendUrl = config.FRONTEND_URL ?? (isHere ? publicUrl : undefined)
+  const callbackOrigins = allowed ?? (frontendUrl === undefined ? [] : [new URL(frontendUrl).origin])
   return { publicUrl, frontendUrl, callbackOrigins, sessionInRedirect }
 }

@@ -6,15 +6,30 @@ import { methodsAt, type Route } from './routing.ts'
 interface Deps {
   exchangeOf: (request: Request) => Exchange
   routes: readonly Route[]
+  /** Answers at paths that no route has, by whatever method; `undefined` where it has nothing either. */
+  elsewhere?: ((request: Request, exchange: Exchange) => Response | undefined) | undefined
 }
 
 /** The only place where something thrown becomes an answer. */
-export function problems({ exchangeOf, routes }: Deps) {
-  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ error, request }) => {
+export function problems({ exchangeOf, routes, elsewhere }: Deps) {
+  // Here, and not as a route of every path: that would take the place of each 405, and of the 404s below `/v1`.
+  const unrouted = (request: Request, exchange: Exchange): Response => {
+    const methods = methodsAt(exchange.target.path, routes)
+    if (methods.length > 0) return answer(methodNotAllowed(request.method, methods), exchange)
+    try {
+      return elsewhere?.(request, exchange) ?? answer(new Problem('not_found', 'No such route.'), exchange)
+    } catch (error) {
+      return answer(error, exchange)
+    }
+  }
+
+  return new Elysia({ name: 'problems' }).onError({ as: 'global' }, ({ error, request, set }) => {
     const exchange = exchangeOf(request)
     // Not by Elysia's `code`: it is whatever the error says of itself, and so may any library's.
-    const thrown = error instanceof NotFoundError ? unrouted(request, exchange.target.path, routes) : error
-    return answer(thrown, exchange)
+    if (!(error instanceof NotFoundError)) return answer(error, exchange)
+    // Else Elysia makes a 404 of any 200.
+    set.status = 200
+    return unrouted(request, exchange)
   })
 }
 
@@ -34,12 +49,10 @@ export function answer(thrown: unknown, exchange: Exchange): Response {
   })
 }
 
-/** 405 with `Allow` where another method has a route (RFC 9110 section 15.5.6), else 404. */
-function unrouted(request: Request, path: string, routes: readonly Route[]): Problem {
-  const methods = methodsAt(path, routes)
-  if (methods.length === 0) return new Problem('not_found', 'No such route.')
+/** 405 with `Allow`, where another method has a route (RFC 9110 section 15.5.6). */
+export function methodNotAllowed(method: string, methods: readonly string[]): Problem {
   const allow = methods.join(', ')
-  return new Problem('method_not_allowed', `This route does not take ${request.method}: it takes ${allow}.`, {
+  return new Problem('method_not_allowed', `This route does not take ${method}: it takes ${allow}.`, {
     headers: { allow },
   })
 }

@@ -10,6 +10,7 @@ export type Event =
   | 'listening'
   | 'few_descriptors'
   | 'no_tee'
+  | 'frontend_loaded'
   | 'request'
   | 'stream'
   | 'keys_loaded'
@@ -93,6 +94,9 @@ export interface Fields {
   keys?: number
   rows?: number
   streams?: number
+  files?: number
+  /** Files of a folder that are not served. */
+  left_out?: number
   port?: number
   tls?: TlsFaultCode
   /** Whole days that a certificate is good for. */

@@ -39,6 +39,7 @@ const PROBLEMS = {
   replayed_request: { status: 409, type: 'invalid_request_error' },
   too_many_keys: { status: 409, type: 'invalid_request_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
+  range_not_satisfiable: { status: 416, type: 'invalid_request_error' },
   receipt_not_ready: { status: 425, type: 'invalid_request_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
   token_limit_exceeded: { status: 429, type: 'rate_limit_error' },

@@ -16,7 +16,7 @@ export const signIn = {
   },
   FRONTEND_URL: {
     kind: baseUrl,
-    unset: 'none; then each sign-in says where it ends',
+    unset: 'PUBLIC_URL with FRONTEND_DIR; else each sign-in says where it ends',
     attested: true,
     what: 'The front end to which a sign-in returns, at `/auth/callback` below it, unless it asks for another.',
     why: 'Every operator whose users sign in here.',

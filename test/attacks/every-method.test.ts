@@ -10,6 +10,7 @@ afterAll(() => at.stop())
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  '/': ['GET', 'HEAD'],
   '/health': ['GET', 'HEAD'],
   '/readyz': ['GET', 'HEAD'],
   '/.well-known/hpke-keys': ['GET', 'HEAD'],

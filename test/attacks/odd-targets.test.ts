@@ -28,12 +28,13 @@ describe('an absolute target', () => {
   })
 
   test.each([
-    'http://a/xx/v1/models',
-    'http://evil.test',
-    'http://evil.test?/v1/models',
-    'http://evil.test/x/v1/models',
-  ])('%s is no route', async line => {
-    expect((await ask(`GET ${line}`)).statuses).toEqual([404])
+    ['http://a/xx/v1/models', 404],
+    ['http://evil.test/x/v1/models', 404],
+    // The page at `/`.
+    ['http://evil.test', 200],
+    ['http://evil.test?/v1/models', 200],
+  ])('%s leads to nothing else', async (line, status) => {
+    expect((await ask(`GET ${line}`)).statuses).toEqual([status])
     expect(at.heard).toEqual([])
   })
 

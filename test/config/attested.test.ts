@@ -5,7 +5,8 @@ import type { Setting } from '../../src/settings/setting.ts'
 import { rows } from '../../src/settings.ts'
 import { hex, marked, needed, read } from '../kit/config.ts'
 
-const attested = (env: Record<string, string> = {}) => attestedOf(read({ ...needed, ...env }).config)
+const attested = (env: Record<string, string> = {}, contents: Parameters<typeof attestedOf>[1] = {}) =>
+  attestedOf(read({ ...needed, ...env }).config, contents)
 const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 describe('what reports state of the settings', () => {
@@ -57,6 +58,12 @@ describe('what reports state of the settings', () => {
       AUTH_ADMIN_EMAILS: sha256('["ada@example.com","bob@example.com"]'),
       ADMIN_SCOPE: sha256('"root"'),
     })
+  })
+
+  test('tells of a folder what is in it, and not where it is', () => {
+    const digest = sha256('a list of files')
+    expect(attested({ FRONTEND_DIR: '/private/dist' }, { FRONTEND_DIR: digest })['FRONTEND_DIR']).toBe(digest)
+    expect(attested()['FRONTEND_DIR']).toBeNull()
   })
 
   test('shows of the query of an address that it is another one, and not what it is', () => {

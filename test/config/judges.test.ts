@@ -36,6 +36,12 @@ test('neither an issuer nor an audience is warned of outside dev mode', () => {
   expect(dev({ ...open, ALLOW_PLAINTEXT: 'false' }).warnings).toEqual([])
 })
 
+test('a policy without a front end is warned of', () => {
+  const policy = { ...needed, FRONTEND_CSP: "default-src 'self'" }
+  expect(read(policy).warnings).toEqual(['Without FRONTEND_DIR nothing comes of FRONTEND_CSP: give one, or drop it'])
+  expect(read({ ...policy, FRONTEND_DIR: 'dist' }).warnings).toEqual([])
+})
+
 describe('PostgreSQL', () => {
   const DATABASE_URL = `postgres://sealgate:${marked}@db/sealgate`
   const fault = 'DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy'

@@ -62,19 +62,24 @@ describe('a sign-in provider', () => {
     ])
   })
 
-  test('without the places that a sign-in passes is a fault for each, and either setting of the front end will do', () => {
+  test('without the places that a sign-in passes is a fault for each, and any setting of the front end will do', () => {
     expect(faulted({ ...needed, ...google })).toEqual([
       'PUBLIC_URL is required with a sign-in provider: the address of this gateway in browsers',
-      'FRONTEND_URL is required with a sign-in provider (or FRONTEND_CALLBACK_ALLOWED_ORIGINS): where a sign-in returns',
+      'FRONTEND_URL is required with a sign-in provider (or FRONTEND_CALLBACK_ALLOWED_ORIGINS, or FRONTEND_DIR): where a sign-in returns',
     ])
     const { FRONTEND_URL: origin, ...others } = enough
     expect(warned({ ...others, FRONTEND_CALLBACK_ALLOWED_ORIGINS: origin })).toEqual([])
+    expect(warned({ ...others, FRONTEND_DIR: 'dist' })).toEqual([])
   })
 
   test('that is missing where the places are given is warned of', () => {
     expect(warned({ ...needed, ...places })).toEqual([
       'Without a sign-in provider (GOOGLE_CLIENT_ID, GITHUB_CLIENT_ID, OIDC_ISSUER) nothing comes of PUBLIC_URL and FRONTEND_URL: give one, or drop them',
     ])
+  })
+
+  test('that is missing is no matter where the address is that of a front end', () => {
+    expect(warned({ ...needed, PUBLIC_URL: places.PUBLIC_URL, FRONTEND_DIR: 'dist' })).toEqual([])
   })
 
   test('is no matter for a subcommand', () => {

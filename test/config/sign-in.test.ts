@@ -27,6 +27,20 @@ test('a list of origins does without a front end', () => {
   expect(optionsOf(env)).toMatchObject({ frontendUrl: undefined, callbackOrigins: ['https://app.example'] })
 })
 
+test('with a front end served here a sign-in returns to it, unless another is named or listed', () => {
+  const here = { ...google, FRONTEND_DIR: 'dist' }
+  const home = { frontendUrl: 'https://gate.example/a', callbackOrigins: ['https://gate.example'] }
+  expect(optionsOf(here)).toMatchObject(home)
+  const named = { FRONTEND_URL: 'https://app.example' }
+  expect(optionsOf({ ...here, ...named })).toMatchObject({
+    frontendUrl: 'https://app.example',
+    callbackOrigins: ['https://app.example'],
+  })
+  const listed = (origins: string) => optionsOf({ ...here, FRONTEND_CALLBACK_ALLOWED_ORIGINS: origins })
+  expect(listed('https://app.example')?.frontendUrl).toBeUndefined()
+  expect(listed('https://app.example, https://gate.example')?.frontendUrl).toBe('https://gate.example/a')
+})
+
 test.each([
   ['GitHub', { GITHUB_CLIENT_ID: 'id', GITHUB_CLIENT_SECRET: 'secret' }],
   ['another', { OIDC_ISSUER: 'https://id.example', OIDC_CLIENT_ID: 'id', OIDC_CLIENT_SECRET: 'secret' }],

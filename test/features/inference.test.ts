@@ -30,7 +30,7 @@ test.each(INFERENCE.map(route => [route.method, route.path, 'cached' in route] a
 
 test('what is not in the table is not there', async () => {
   const { ask, upstream } = await set(OK)
-  for (const line of ['POST /v1/files', 'POST /v1/realtime', 'GET /metrics', 'POST /v1/chat', 'GET /'])
+  for (const line of ['POST /v1/files', 'POST /v1/realtime', 'GET /metrics', 'POST /v1/chat'])
     expect((await (await ask(line)).message()).head).toStartWith('HTTP/1.1 404 ')
   expect(upstream.wires).toEqual([])
 })

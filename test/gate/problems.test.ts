@@ -36,7 +36,7 @@ describe('an unknown path', () => {
   })
 
   test('is a 404 for what only begins or ends like a route', async () => {
-    for (const path of ['/', '/healthz', '/health/x', '/v1', '/x/health', '/v1/models/x', '/v1/chat', '/.well-known'])
+    for (const path of ['/healthz', '/health/x', '/v1', '/x/health', '/v1/models/x', '/v1/chat', '/.well-known'])
       expect([path, (await fetch(kit.url + path)).status]).toEqual([path, 404])
   })
 

@@ -5,6 +5,7 @@ import type { SignInOptions } from '../../src/features/auth/flow.ts'
 import { people } from '../../src/features/auth/people.ts'
 import type { Identity } from '../../src/features/auth/provider.ts'
 import { signIn } from '../../src/features/auth/sign-in.ts'
+import type { FrontendOptions } from '../../src/features/frontend/routes.ts'
 import type { AdminRule } from '../../src/gate/admins.ts'
 import type { SessionDays } from '../../src/gate/beginnings.ts'
 import { keySet } from '../../src/gate/keyset.ts'
@@ -16,6 +17,7 @@ import { slots } from '../../src/gate/slots.ts'
 import { backendNames } from '../../src/outward.ts'
 import { passagesIn } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
+import { settings } from '../../src/settings.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import { RECEIPT_KEY, type SigningKeys, signingKeys } from '../../src/tee/signing.ts'
@@ -73,6 +75,8 @@ export interface KitOptions {
   atcUrl?: string
   /** Whether the documentation is served; it is unless told. */
   docs?: boolean
+  /** What people get in a browser; the gateway's own page unless told. */
+  frontend?: Partial<FrontendOptions>
   /** What carries requests upstream, in place of the real transport. */
   send?: Transport
   /** Origins whose pages may call. */
@@ -199,6 +203,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     ...backends,
     admins: { emails: [], domains: [], scope: undefined, ...options.admins },
     passages: passagesIn(options.passthrough),
+    frontend: { site: undefined, policy: settings.FRONTEND_CSP.default, isSecure: false, ...options.frontend },
     signIn: { publicUrl: url, ...NO_SIGN_IN, ...options.signIn?.(url) },
     version: '0.0.0-test',
     commit: 'unknown',
