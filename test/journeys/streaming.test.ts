@@ -64,7 +64,7 @@ test('a thousand streams at once all get their first byte', async () => {
   pause.open()
   const ends = await Promise.all(streams.map(stream => stream.end))
   expect(ends.filter(text => text.endsWith('data: [DONE]\n\n'))).toHaveLength(1000)
-}, 20_000)
+}, 40_000)
 
 test('a thousand clients that leave in mid-body leave a living gateway and no stream at the enclave', async () => {
   let left = 0
@@ -89,12 +89,12 @@ test('a thousand clients that leave in mid-body leave a living gateway and no st
   const streams = await openStreams(gateway, 1000)
   await Promise.all(streams.map(stream => stream.firstByte))
   for (const stream of streams) stream.leave()
-  for (const until = Date.now() + 2000; left < 1000 && Date.now() < until; ) await Bun.sleep(20)
+  for (const until = Date.now() + 15_000; left < 1000 && Date.now() < until; ) await Bun.sleep(20)
   expect(left).toBe(1000)
   expect(enclave.pendingRequests).toBe(0)
   expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
   expect(gateway.lines.filter(line => line.includes('"ending":"cancelled"'))).toHaveLength(1000)
-}, 20_000)
+}, 40_000)
 
 interface OpenStream {
   readonly firstByte: Promise<void>
