@@ -9,6 +9,7 @@ import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
 import { type Listening, listening } from './listening.ts'
+import { measuring } from './measuring.ts'
 import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { passagesIn } from './protocol/passages.ts'
@@ -64,7 +65,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
   const tee = await teeOf(given, { sockets, log })
   const rooted = await opened(given, tee)
-  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const source = certificates(config, tee, Date.now)
@@ -73,6 +73,9 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
   const issuerKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
+  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log })
+  const store = measured.timed(rooted.store)
+  const { keys } = rooted
   const open =
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
@@ -87,6 +90,8 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     attested: attestedOf(config),
     collateralOf: collateral(config, log),
     ...rooted,
+    store,
+    meters: measured.meters,
     keySet: issuerKeys,
     expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
@@ -114,6 +119,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
+  await measured.stop()
   log('info', 'stopped')
 }
 
