@@ -17,6 +17,8 @@ export interface Measuring {
   readonly meters: Meters
   /** A store whose statements are counted. */
   timed(store: Store): Store
+  /** Says in the log where it listens, or that it does not. */
+  announce(): void
   stop(): Promise<void>
 }
 
@@ -24,13 +26,15 @@ interface Deps {
   tee: 'dstack' | 'simulated' | undefined
   keysAgeMs: (() => number) | undefined
   log: Log
+  /** Where it listens if no address was set. */
+  unset?: Address
 }
 
 /**
  * Begins to count, on a listener of its own. Where it may not listen nothing is counted: a warning if nobody chose the
  * address. @throws ListenFault if METRICS_ADDR did.
  */
-export async function measuring(config: Config, { tee, keysAgeMs, log }: Deps): Promise<Measuring> {
+export async function measuring(config: Config, { tee, keysAgeMs, log, unset = METRICS_AT }: Deps): Promise<Measuring> {
   const { METRICS_ADDR: given, DATABASE_URL: url, TINFOIL_API_KEY: sealed, OPENAI_BASE_URL: open } = config
   if (given === 'off') return NOTHING
   // Loaded only here, for it takes some milliseconds.
@@ -50,9 +54,9 @@ export async function measuring(config: Config, { tee, keysAgeMs, log }: Deps): 
     now: Date.now,
   })
   try {
-    const server = listen(given ?? METRICS_AT, exposition(counted))
-    log('info', 'metrics_on', { port: server.port ?? 0 })
+    const server = listen(given ?? unset, exposition(counted))
     return {
+      announce: () => log('info', 'metrics_on', { port: server.port ?? 0 }),
       meters: counted.meters,
       timed: store => timed(store, counted.meters.asked),
       stop: async () => {
@@ -63,12 +67,17 @@ export async function measuring(config: Config, { tee, keysAgeMs, log }: Deps): 
   } catch (cause) {
     counted.stop()
     if (given) throw cannotListen(given, cause)
-    log('warn', 'metrics_failed', { port: METRICS_AT.port, fault: faultOf(cause) })
-    return NOTHING
+    const announce = () => log('warn', 'metrics_failed', { port: unset.port, fault: faultOf(cause) })
+    return { ...NOTHING, announce }
   }
 }
 
-const NOTHING: Measuring = { meters: NO_METERS, timed: store => store, stop: async () => undefined }
+const NOTHING: Measuring = {
+  meters: NO_METERS,
+  timed: store => store,
+  announce: () => undefined,
+  stop: async () => undefined,
+}
 
 function listen({ host, port }: Address, fetch: (request: Request) => Promise<Response>): Bun.Server<undefined> {
   return Bun.serve({

@@ -106,6 +106,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const { HOST: host, PORT: port, TLS_MIN_VERSION: minVersion } = config
   const listener = listening({ host, port, minVersion, fetch }, pair)
   log('info', 'listening', { port: listener.port })
+  measured.announce()
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
