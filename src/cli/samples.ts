@@ -21,7 +21,8 @@ interface Sample {
 }
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/
-const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g
+// Visible ASCII alone: whoever listens there may be another program, and this ends on a terminal.
+const LABEL = /(\w+)="((?:[ !#-[\]-~]|\\[\\"n])*)"/g
 
 export function readSamples(text: string): Samples {
   const all = text.split('\n').flatMap(sampleIn)

@@ -20,7 +20,7 @@ export function requestMeters(
   // What began less what ended: a stream may end before it is told that it began.
   let [open, streams] = [0, 0]
   gauge(registers, 'http_server_active_requests', 'Requests under way, open streams among them.', () => open)
-  gauge(registers, 'sealgate_open_streams', 'Answers whose body is still coming.', () => streams)
+  gauge(registers, 'sealgate_open_streams', 'Answers whose body is still coming.', () => Math.max(0, streams))
 
   function ended(exchange: Exchange, { status, ending, firstByteAt }: End): void {
     open--
