@@ -7,7 +7,17 @@ import { type Subject, stage } from './parts.ts'
 import { load } from './wrk.ts'
 
 const [rounds = '5', ...named] = Bun.argv.slice(2)
-const ALL = ['bare', 'transport and tap', 'forward, observe', 'routing, JWT', 'ledger', 'limit', 'log', 'receipts']
+const ALL = [
+  'bare',
+  'transport and tap',
+  'forward, observe',
+  'routing, JWT',
+  'ledger',
+  'limit',
+  'log',
+  'receipts',
+  'metrics',
+]
 const STRETCHES = named.length > 0 ? named : ALL
 const ROUNDS = Number(rounds)
 // Of two stretches many short rounds tell more: the machine drifts.

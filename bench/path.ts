@@ -5,10 +5,13 @@ import { type Ledger, ledger } from '../src/gate/ledger.ts'
 import { limiter } from '../src/gate/limiter.ts'
 import { logger } from '../src/gate/log.ts'
 import { observe } from '../src/gate/observe.ts'
+import { metrics } from '../src/metrics/metrics.ts'
 import { gathered } from '../src/output.ts'
 import type { Route } from '../src/protocol/exchange.ts'
+import { NO_METERS } from '../src/protocol/meters.ts'
 import { Secret } from '../src/protocol/secret.ts'
 import { openStore } from '../src/store/open.ts'
+import { timed } from '../src/store/timed.ts'
 import { signingKeys } from '../src/tee/signing.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
 import { openBody } from '../src/upstream/body.ts'
@@ -62,6 +65,7 @@ function forwarded(): Serve {
     now,
     idleSeconds,
     proxies: [],
+    meters: NO_METERS,
     ended: () => undefined,
   })
   const forward = forwardTo({
@@ -96,6 +100,7 @@ interface Governing {
   logged?: boolean
   booked?: boolean
   receipted?: boolean
+  measured?: boolean
 }
 
 async function governed({
@@ -103,15 +108,24 @@ async function governed({
   logged = false,
   booked = false,
   receipted = false,
+  measured = false,
 }: Governing): Promise<Serve> {
   const { write } = gathered(process.stdout)
   const log = logger({ format: 'text', level: logged ? 'info' : 'error', now, write })
-  const { store, keys } = await openStore({ url: `sqlite:${path}`, dataKey: undefined, identityKey: undefined })
+  const opened = await openStore({ url: `sqlite:${path}`, dataKey: undefined, identityKey: undefined })
+  const { keys } = opened
+  const counted = metrics({
+    ...{ version: 'bench', commit: 'unknown', tee: 'none', engine: 'sqlite', backends: ['tinfoil'], now },
+    keysAgeMs: undefined,
+  })
+  const meters = measured ? counted.meters : NO_METERS
+  const store = measured ? timed(opened.store, meters.asked) : opened.store
   const source = keySetSource({ call, jwksUrl, issuer: 'bench' })
   const rpm = 1_000_000
   return gateway({
     version: 'bench',
     log,
+    meters,
     store,
     keys,
     tee: undefined,
@@ -157,6 +171,7 @@ const stretches: Record<string, () => Serve | Promise<Serve>> = {
   limit: () => governed({ booked: true, limited: true }),
   log: () => governed({ booked: true, limited: true, logged: true }),
   receipts: () => governed({ booked: true, limited: true, logged: true, receipted: true }),
+  metrics: () => governed({ booked: true, limited: true, logged: true, receipted: true, measured: true }),
   'no limits, no ledger': () => governed({ logged: true }),
   'no limits': () => governed({ logged: true, booked: true }),
 }

@@ -67,7 +67,7 @@ export function gateway(parts: Parts) {
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
   const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: digestOfSettings(parts) })
-  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told, log: parts.log }) })
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...parts, ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })

@@ -3,11 +3,13 @@ import { readCommand } from './arguments.ts'
 import { healthcheck } from './cli/healthcheck.ts'
 import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
+import { status } from './cli/status.ts'
 import { verifyReceipt } from './cli/verify-receipt.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
 import { FrontendFault } from './features/frontend/site.ts'
 import { ListenFault } from './listening.ts'
+import { METRICS_AT } from './measuring.ts'
 import { keeper, teeOf } from './opening.ts'
 import { gathered } from './output.ts'
 import { faultOf } from './protocol/log.ts'
@@ -41,6 +43,10 @@ async function main(): Promise<number> {
       const { config } = readConfig({ ...sources, only: ['HOST', 'PORT', 'TLS', 'TLS_CERT_FILE'] })
       const withTls = config.TLS === 'dstack' || config.TLS_CERT_FILE !== undefined
       return healthcheck({ host: config.HOST, port: config.PORT, withTls }, say)
+    }
+    case 'status': {
+      const { METRICS_ADDR: at = METRICS_AT } = configured(['METRICS_ADDR'])
+      return status({ at, now: Date.now, pause: Bun.sleep, print: write, say })
     }
     case 'rekey': {
       keepKeys()

@@ -44,11 +44,11 @@ export const backendNames = ({ sealed, open }: Pick<Parts, 'sealed' | 'open'>) =
 
 /** What goes up, and what is asked there on everybody's behalf. */
 export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick<Rules, 'current'>) {
-  const { version, now, keys, sealed, open, plaintext } = parts
+  const { version, now, keys, sealed, open, plaintext, meters } = parts
   const shared = {
     ...parts,
     rules,
-    cooldown: cooldown(now),
+    cooldown: cooldown(now, origin => meters.cooled(origin === open?.base.origin ? 'openai' : 'tinfoil')),
     handOver: handOver({ send: parts.send, identityKey: keys.identity, userAgent: `sealgate/${version}` }),
   }
   const judge = async (bytes: Uint8Array, exchange: Exchange) => {
@@ -62,9 +62,11 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
   const toEnclave = sealed && enclaveWay(parts, { ...shared, backend: sealed })
   const told = { ...shared, backends: [sealed, open].filter(backend => backend !== undefined), send: callOut }
   const models = sealed && open && allModels(told)
+  const ids = modelIds(told)
+  meters.modelsFrom(ids)
   return {
     forward: ways({ sealed: toEnclave?.forward, open: keeping?.open, models, plaintext }),
-    modelIds: modelIds(told),
+    modelIds: ids,
     /** Who is asked, by name. */
     backends: backendNames(parts),
     lastKeys: toEnclave?.lastKeys,

@@ -7,6 +7,7 @@ import type { Ledger } from './gate/ledger.ts'
 import type { Limiter } from './gate/limiter.ts'
 import type { Slots } from './gate/slots.ts'
 import type { Log } from './protocol/log.ts'
+import type { Meters } from './protocol/meters.ts'
 import type { Passage } from './protocol/passages.ts'
 import type { Expected } from './protocol/token.ts'
 import type { Keys } from './store/keys.ts'
@@ -24,6 +25,8 @@ export interface Parts {
   /** The commit that it was built from, or `unknown`. */
   commit: string
   log: Log
+  /** Told of what is counted. */
+  meters: Meters
   /** Milliseconds since the epoch. */
   now: () => number
   store: Store

@@ -10,6 +10,7 @@ import { limiter } from './gate/limiter.ts'
 import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
 import { type Listening, listening } from './listening.ts'
+import { measuring } from './measuring.ts'
 import { opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { passagesIn } from './protocol/passages.ts'
@@ -66,44 +67,43 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const tee = await teeOf(given, { sockets, log })
   const site = siteOf(given, log)
   const rooted = await opened(given, tee)
-  const { store, keys } = rooted
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const source = certificates(config, tee, Date.now)
   const pair = await source?.load()
-  const { JWKS_URL, ISSUER, AUDIENCES = [], RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
+  const { JWKS_URL, ISSUER, RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
   const issuerKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
+  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log })
+  const store = measured.timed(rooted.store)
+  const { keys } = rooted
   const open =
     config.CONCURRENT_LIMIT > 0
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
-    version: VERSION,
-    commit: COMMIT,
     log,
     now: Date.now,
     tee,
     attested: attestedOf(config, { FRONTEND_DIR: site?.digest }),
     collateralOf: collateral(config, log),
     ...rooted,
+    store,
+    meters: measured.meters,
     keySet: issuerKeys,
-    expected: { issuer: ISSUER, audiences: AUDIENCES },
     ...chosen(config),
     frontend: { site, policy: config.FRONTEND_CSP, isSecure: isReachedByHttps(config) },
     ...(await backends(config, { store, keys, log })),
     limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
-    call,
-    stallMs: BODY_MS,
-    idleSeconds: KEEP_ALIVE_SECONDS,
   })
   const { HOST: host, PORT: port, TLS_MIN_VERSION: minVersion } = config
   const listener = listening({ host, port, minVersion, fetch }, pair)
   log('info', 'listening', { port: listener.port })
+  measured.announce()
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
@@ -117,6 +117,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await dev?.stop()
   await open?.close().catch(error => log('error', 'slots_failed', { fault: faultOf(error) }))
   await store.close()
+  await measured.stop()
   log('info', 'stopped')
 }
 
@@ -138,6 +139,12 @@ function chosen(config: Config) {
   const places = signInOptions(config)
   const headerMs = config.UPSTREAM_HEADER_SECONDS * 1000
   return {
+    version: VERSION,
+    commit: COMMIT,
+    call,
+    stallMs: BODY_MS,
+    idleSeconds: KEEP_ALIVE_SECONDS,
+    expected: { issuer: config.ISSUER, audiences: config.AUDIENCES ?? [] },
     sessionDays: { idle: config.SESSION_DAYS, most: config.SESSION_MAX_DAYS },
     signIn: places && { ...places, providers: providers(config, { send, now: Date.now }) },
     mockLogin: config.DEV_MODE,

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { observe } from '../src/gate/observe.ts'
 import { ListenFault, type Listening, listening } from '../src/listening.ts'
+import { NO_METERS } from '../src/protocol/meters.ts'
 import { goodPair, type TlsClient, tlsClient } from './kit/tls.ts'
 
 const quiet = () => undefined
@@ -19,6 +20,7 @@ function served({ retiringMs = 40, minVersion = '1.3' as '1.2' | '1.3' } = {}) {
     now: Date.now,
     idleSeconds: 10,
     proxies: [],
+    meters: NO_METERS,
     ended: () => undefined,
   })
   const fetch = around(request => {

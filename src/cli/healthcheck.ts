@@ -26,7 +26,7 @@ export async function healthcheck({ host, port, withTls }: Target, say: (line: s
 }
 
 /** Whoever listens on every address is reached on loopback. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'
   return host.includes(':') ? `[${host}]` : host

@@ -30,6 +30,8 @@ export interface KeySet {
   /** Counts the changes of the set: what was decided under another generation no longer holds. */
   readonly generation: number
   isReady(): boolean
+  /** Milliseconds since the set was fetched; infinite before it ever was. */
+  ageMs(): number
   stop(): void
 }
 
@@ -72,15 +74,8 @@ export function keySet({ load, now, log }: Deps): KeySet {
     return inFlight
   }
 
-  const isReady = () => now() - loadedAt < KEPT_MS
-  const unavailable = () =>
-    new Problem(
-      'keys_unavailable',
-      'The signing keys cannot be fetched right now, so no token can be checked: try again.',
-      {
-        headers: { 'retry-after': '5' },
-      },
-    )
+  const ageMs = () => now() - loadedAt
+  const isReady = () => ageMs() < KEPT_MS
 
   async function findAgain(kid: string): Promise<CryptoKey> {
     const rested = now() - triedAt >= COOL_DOWN_MS
@@ -104,11 +99,20 @@ export function keySet({ load, now, log }: Deps): KeySet {
       return generation
     },
     isReady,
+    ageMs,
     stop: () => {
       stopped = true
       clearTimeout(timer)
     },
   }
+}
+
+function unavailable(): Problem {
+  return new Problem(
+    'keys_unavailable',
+    'The signing keys cannot be fetched right now, so no token can be checked: try again.',
+    { headers: { 'retry-after': '5' } },
+  )
 }
 
 async function readKeySet(document: unknown): Promise<{ keys: Keys; print: string }> {

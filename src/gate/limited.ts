@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import { neighbourhood } from '../protocol/addresses.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { DAY_MS } from '../protocol/metering.ts'
+import type { Meters } from '../protocol/meters.ts'
 import { refuses } from '../protocol/openapi.ts'
 import { addressOwnerOf } from '../protocol/principal.ts'
 import { METERED } from '../protocol/routes.ts'
@@ -24,6 +25,7 @@ interface Deps {
   slots: Slots | undefined
   /** Counts the requests of all callers that are under way. */
   inFlight: InFlight
+  meters: Pick<Meters, 'limited'>
   now: () => number
   identityKey: Uint8Array
   exchangeOf: (request: Request) => Exchange
@@ -43,10 +45,11 @@ const REFUSALS = ['rate_limited', 'database_unavailable'] as const
  * Where answers cost tokens, those that the caller used today count too.
  */
 export const limited = (deps: Deps) => {
-  const { addresses, identityKey, exchangeOf } = deps
+  const { addresses, identityKey, meters, exchangeOf } = deps
   const limitAddress = ({ request, route }: Asked): Promise<void> => {
     const exchange = exchangeOf(request)
-    return takeToken(exchange, addresses, addressOwnerOf(identityKey, route, neighbourhood(exchange.address())))
+    const owner = addressOwnerOf(identityKey, route, neighbourhood(exchange.address()))
+    return takeToken(exchange, addresses, owner, isAllowed => meters.limited('address', isAllowed))
   }
   const limitCaller = ({ request, route }: Asked) => boundCaller(exchangeOf(request), route, deps)
   return new Elysia({ name: 'limited' }).macro({
@@ -59,32 +62,45 @@ export const limited = (deps: Deps) => {
 
 /** What it enters and holds is given back when the exchange is over, whatever becomes of it here. */
 async function boundCaller(exchange: Exchange, route: string, deps: Deps): Promise<void> {
-  const { callers, ledger, tokenLimit, slots, inFlight } = deps
+  const { callers, ledger, tokenLimit, slots, inFlight, meters } = deps
   if (!exchange.principal) throw new TypeError('a limited route declares no access')
   const { owner } = exchange.principal
   exchange.inFlight = inFlight.enter()
+  meters.limited('in_flight', exchange.inFlight)
   if (!exchange.inFlight) throw overloaded()
   // What could not be booked is not let through.
   if (ledger.isFull) throw ledgerFull()
   if (callers) {
-    await takeToken(exchange, callers, owner)
+    await takeToken(exchange, callers, owner, isAllowed => meters.limited('requests', isAllowed))
     exchange.charged = true
   }
   if (tokenLimit > 0 && METERED.has(route)) await limitTokens(exchange, owner, deps)
   if (!slots) return
   exchange.slot = await slots.acquire(owner)
+  meters.limited('open', exchange.slot !== undefined)
   if (!exchange.slot) throw tooManyOpen(slots.limit)
 }
 
-async function takeToken({ headers }: Exchange, limiter: Limiter, owner: string): Promise<void> {
+async function takeToken(
+  { headers }: Exchange,
+  limiter: Limiter,
+  owner: string,
+  tell: (isAllowed: boolean) => void,
+): Promise<void> {
   const { allowed, remaining, resetMs, retryMs } = await limiter.take(owner)
+  tell(allowed)
   Object.assign(headers, limitHeaders('requests', { limit: limiter.rpm, left: remaining, waitMs: resetMs }))
   if (!allowed) throw rateLimited(retryMs, limiter.rpm)
 }
 
-async function limitTokens({ headers }: Exchange, owner: string, { ledger, tokenLimit, now }: Deps): Promise<void> {
+async function limitTokens(
+  { headers }: Exchange,
+  owner: string,
+  { ledger, tokenLimit, meters, now }: Deps,
+): Promise<void> {
   const at = now()
   const spent = await ledger.spent(owner, at)
+  meters.limited('tokens', spent < tokenLimit)
   const waitMs = DAY_MS - (at % DAY_MS)
   Object.assign(headers, limitHeaders('tokens', { limit: tokenLimit, left: tokenLimit - spent, waitMs }))
   if (spent >= tokenLimit) throw tokenLimitExceeded(tokenLimit, waitMs)

@@ -2,6 +2,8 @@ import { clientAddress, networkMatcher } from '../protocol/addresses.ts'
 import { type End, type Ending, Exchange } from '../protocol/exchange.ts'
 import { requestIdFrom } from '../protocol/ids.ts'
 import { faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
+import type { Meters } from '../protocol/meters.ts'
+import { traceFrom } from '../protocol/trace.ts'
 
 const SILENT = new Set<string | undefined>(['/health', '/readyz'])
 
@@ -12,6 +14,7 @@ interface Deps {
   idleSeconds: number
   /** Networks of the proxies whose `X-Forwarded-For` is believed. */
   proxies: readonly string[]
+  meters: Pick<Meters, 'began' | 'streams'>
   /** Told once for each exchange when it is over, before the client sees its end. */
   ended: (exchange: Exchange, end: End) => void
 }
@@ -27,12 +30,14 @@ export interface Connections {
 type Fetch = (request: Request) => Response | Promise<Response>
 
 /** Opens an exchange for each request, marks its answer, and writes its line at the headers and at the last byte. */
-export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
+export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps) {
   const isProxy = networkMatcher(proxies)
   const exchanges = new WeakMap<Request, Exchange>()
 
   function open(request: Request, connections: Connections | undefined): Exchange {
     const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
+    exchange.method = methodOf(request.method)
+    exchange.trace = traceFrom(request.headers.get('traceparent'))
     exchange.peer = () => connections?.requestIP(request)?.address ?? 'unknown'
     exchange.address = () => clientAddress(exchange.peer(), request.headers.get('x-forwarded-for'), isProxy)
     exchange.spki = connections?.spki
@@ -43,6 +48,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
       ended(exchange, end)
     }
     exchanges.set(request, exchange)
+    meters.began()
     return exchange
   }
 
@@ -50,11 +56,11 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
     connections?.timeout(request, idleSeconds)
   }
 
-  function logAnswer(request: Request, exchange: Exchange, status: number): void {
+  function logAnswer(exchange: Exchange, status: number): void {
     if (SILENT.has(exchange.route)) return
-    const { route, backend, code, cause } = exchange
+    const { method, route, backend, code, cause } = exchange
     log(levelOf(status), 'request', {
-      method: methodOf(request.method),
+      method,
       route: route ?? 'none',
       status,
       ms: round(now() - exchange.startedAt),
@@ -77,7 +83,8 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
       async (request: Request, connections?: Connections): Promise<Response> => {
         const exchange = open(request, connections)
         const response = await inner(request)
-        if (!exchange.streaming) {
+        if (exchange.streaming) meters.streams()
+        else {
           release(request, connections)
           const { bytesDown: bytes, receipt } = exchange
           // In one piece, and so at hand.
@@ -87,7 +94,7 @@ export function observe({ log, now, idleSeconds, proxies, ended }: Deps) {
         for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
         response.headers.set('x-protocol-version', '1')
         response.headers.set('x-request-id', exchange.id)
-        logAnswer(request, exchange, response.status)
+        logAnswer(exchange, response.status)
         return response
       },
   }
@@ -108,8 +115,8 @@ function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End, e
   }
 }
 
-function whose({ id, principal }: Exchange) {
-  return { request: id, ...(principal && { owner: ownerTagOf(principal.owner) }) }
+function whose({ id, trace, principal }: Exchange) {
+  return { request: id, ...(trace && { trace: trace.id }), ...(principal && { owner: ownerTagOf(principal.owner) }) }
 }
 
 /** How an exchange without a streamed answer ended. */

@@ -1,7 +1,9 @@
 import type { End, Exchange } from '../protocol/exchange.ts'
 import { faultOf, type Log, ownerTagOf } from '../protocol/log.ts'
+import type { Meters } from '../protocol/meters.ts'
 import { METERED } from '../protocol/routes.ts'
 import { estimate, type Usage } from '../protocol/usage.ts'
+import type { Entry } from './batch.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
 import type { Limiter } from './limiter.ts'
@@ -16,6 +18,7 @@ interface Deps {
   slots: Slots | undefined
   inFlight: InFlight
   receipts: Pick<Receipts, 'finish'>
+  meters: Pick<Meters, 'ended' | 'used'>
   log: Log
 }
 
@@ -32,26 +35,33 @@ const NOTHING: Usage = {
  * What is done when an exchange is over: whatever it held is given back, its rate token too if it cost nothing, and it is
  * booked if it reached an enclave, with its receipt; one that reached none has its receipt alone.
  */
-export function settle({ ledger, callers, slots, inFlight, receipts, log }: Deps) {
+export function settle({ ledger, callers, slots, inFlight, receipts, meters, log }: Deps) {
   return (exchange: Exchange, end: End): void => {
     if (exchange.inFlight) inFlight.leave()
     if (exchange.slot) slots?.release(exchange.slot)
-    const { principal, reached, backend, route, charged, startedAt, bytesUp, chatId } = exchange
+    meters.ended(exchange, end)
+    const { principal, charged } = exchange
     if (!principal) return
     const { owner } = principal
-    const { status, ending, bytes } = end
-    const entry = reached &&
-      backend &&
-      route && {
-        ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes, chatId },
-        usage: usageOf(exchange, end),
-      }
+    const entry = entryOf(exchange, owner, end)
+    if (entry) meters.used(exchange, entry.usage)
     const receipt = receipts.finish(exchange, end)
-    if (entry || receipt) ledger.enter(entry || undefined, receipt)
-    if (charged && isFree(status))
+    if (entry || receipt) ledger.enter(entry, receipt)
+    if (charged && isFree(end.status))
       callers?.refund(owner).catch(error => {
         log('warn', 'refund_failed', { owner: ownerTagOf(owner), fault: faultOf(error) })
       })
+  }
+}
+
+/** What is booked of an exchange: nothing of one that reached nobody. */
+function entryOf(exchange: Exchange, owner: string, end: End): Entry | undefined {
+  const { reached, backend, route, startedAt, bytesUp, chatId } = exchange
+  if (!(reached && backend && route)) return undefined
+  const { status, ending, bytes } = end
+  return {
+    ...{ owner, at: startedAt, backend, route, status, ending, bytesUp, bytesDown: bytes, chatId },
+    usage: usageOf(exchange, end),
   }
 }
 

@@ -1,7 +1,9 @@
 import type { RequestId } from './ids.ts'
+import type { Method } from './log.ts'
 import type { Principal } from './principal.ts'
 import type { ProblemCode } from './problem.ts'
 import type { OpenReceipt } from './receipt.ts'
+import type { Trace } from './trace.ts'
 import type { Usage } from './usage.ts'
 
 declare const route: unique symbol
@@ -40,6 +42,9 @@ export class Exchange {
   readonly id: RequestId
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  method: Method = 'OTHER'
+  /** The trace that its client continues in it, if any. */
+  trace: Trace | undefined
   /** Path and query as the client wrote them, once they have been checked. */
   target = { path: '/', query: '' }
   route: Route | undefined

@@ -106,6 +106,24 @@ export const host: Kind<string> = {
   read: text => (/^[\w.-]+$|^(?=.*:.*:)[\da-f:.]+(%[\w.-]+)?$/i.test(text) ? text : undefined),
 }
 
+/** Where to listen. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** A host and a port, an IPv6 address in brackets; or the word `off`. */
+export const listenAddress: Kind<Address | 'off'> = {
+  expects: 'off, or an address with its port, like 127.0.0.1:9464 or [::1]:9464',
+  read: text => {
+    if (text === 'off') return text
+    const [, inBrackets, plain = '', digits = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? []
+    const [name, number] = [host.read(inBrackets ?? plain), integer(0, 65_535).read(digits)]
+    const isFit = inBrackets === undefined || inBrackets.includes(':')
+    return name !== undefined && number !== undefined && isFit ? { host: name, port: number } : undefined
+  },
+}
+
 function webAddress(text: string): URL | undefined {
   // `URL` itself drops blanks and line breaks: whoever wrote them meant something else.
   const url = /^https?:\/\/\S+$/i.test(text) ? URL.parse(text) : null

@@ -1,6 +1,7 @@
 import type { BackendName, Ending, Route } from './exchange.ts'
 import type { RequestId } from './ids.ts'
 import { Problem, type ProblemCode } from './problem.ts'
+import type { TraceId } from './trace.ts'
 
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
@@ -9,6 +10,8 @@ export type Level = (typeof LEVELS)[number]
 export type Event =
   | 'listening'
   | 'few_descriptors'
+  | 'metrics_on'
+  | 'metrics_failed'
   | 'no_tee'
   | 'frontend_loaded'
   | 'request'
@@ -76,6 +79,7 @@ export type TlsFaultCode = 'unreadable' | 'malformed' | 'mismatch' | 'too_early'
 /** All that may stand on a line: ids, counts, times and codes. Words that came from outside have no type here. */
 export interface Fields {
   request?: RequestId
+  trace?: TraceId
   method?: Method
   route?: Route | 'none'
   status?: number

@@ -1,4 +1,4 @@
-import { boolean, choice, integer } from '../protocol/kinds.ts'
+import { boolean, choice, integer, listenAddress } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** How the program runs. */
@@ -23,6 +23,13 @@ export const running = {
     attested: false,
     what: 'The least severe lines that are logged: `debug`, `info`, `warn` or `error`.',
     why: 'Operators who look for a fault, or who want fewer lines.',
+  },
+  METRICS_ADDR: {
+    kind: listenAddress,
+    unset: '127.0.0.1:9464, or none where that is in use',
+    attested: false,
+    what: 'Where metrics are served at `/metrics`, for Prometheus and `sealgate status`; `off` for none.',
+    why: 'Operators whose Prometheus runs elsewhere, or with several gateways on one machine: whoever reaches it may read.',
   },
   DOCS: {
     kind: boolean,

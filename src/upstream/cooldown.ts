@@ -12,8 +12,11 @@ export interface Cooldown {
 // Longer, and one host's word would keep everybody away from it.
 const MOST_MS = 5000
 
-/** Keeps new requests from an origin for as long as its 503 asks, 5 s at most; a clock that steps back cools nobody longer. */
-export function cooldown(now: () => number): Cooldown {
+/**
+ * Keeps new requests from an origin for as long as its 503 asks, 5 s at most; a clock that steps back cools nobody longer.
+ * Tells of each origin that begins to cool.
+ */
+export function cooldown(now: () => number, began: (origin: string) => void = () => undefined): Cooldown {
   const cooling = new Map<string, { at: number; ms: number }>()
 
   /** Milliseconds that an origin still cools; one that does not is forgotten. */
@@ -36,7 +39,10 @@ export function cooldown(now: () => number): Cooldown {
       const ms = Math.min(retryAfterMs(headers['retry-after'] ?? '', now()), MOST_MS)
       // Clients name these hosts: whoever has cooled down goes.
       for (const other of cooling.keys()) left(other)
-      if (ms > left(origin)) cooling.set(origin, { at: now(), ms })
+      const before = left(origin)
+      if (ms <= before) return
+      cooling.set(origin, { at: now(), ms })
+      if (before === 0) began(origin)
     },
   }
 }

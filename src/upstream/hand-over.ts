@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../protocol/exchange.ts'
 import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
+import { traceparentOf } from '../protocol/trace.ts'
 import { type Backend, pathAt } from './backends.ts'
 import type { Body } from './body.ts'
 import type { Transport } from './transport.ts'
@@ -62,6 +63,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
           authorization,
           'user-agent': userAgent,
           'x-request-id': exchange.id,
+          ...(exchange.trace && { traceparent: traceparentOf(exchange.trace) }),
           ...asks,
         },
         body,

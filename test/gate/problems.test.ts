@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Elysia } from 'elysia'
 import { observe } from '../../src/gate/observe.ts'
 import { answer, problems } from '../../src/gate/problems.ts'
+import { NO_METERS } from '../../src/protocol/meters.ts'
 import { Problem } from '../../src/protocol/problem.ts'
 import { countingUpstream } from '../kit/counting.ts'
 import { type Kit, startGateway } from '../kit/gateway.ts'
@@ -101,7 +102,14 @@ describe('something thrown that nobody foresaw', () => {
   async function thrownAt(thrown: unknown) {
     const lines: string[] = []
     const log = (...line: unknown[]) => lines.push(JSON.stringify(line))
-    const { around, exchangeOf } = observe({ log, now: Date.now, idleSeconds: 1, proxies: [], ended: () => undefined })
+    const { around, exchangeOf } = observe({
+      log,
+      now: Date.now,
+      idleSeconds: 1,
+      proxies: [],
+      meters: NO_METERS,
+      ended: () => undefined,
+    })
     const routes = [{ method: 'GET', path: '/throws' }]
     const app = new Elysia().use(problems({ exchangeOf, routes })).get('/throws', () => {
       throw thrown

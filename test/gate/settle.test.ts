@@ -4,6 +4,7 @@ import { inFlight } from '../../src/gate/in-flight.ts'
 import { settle } from '../../src/gate/settle.ts'
 import { type Ending, Exchange, type Route } from '../../src/protocol/exchange.ts'
 import { requestIdFrom } from '../../src/protocol/ids.ts'
+import { NO_METERS } from '../../src/protocol/meters.ts'
 import type { Usage } from '../../src/protocol/usage.ts'
 
 const STATED: Usage = { model: 'small', prompt: 7, completion: 5, cached: 2, cost: '0.000001000000', estimated: false }
@@ -39,6 +40,7 @@ async function settled({ status, ending = 'complete', route = '/v1/chat/completi
     throw new Error('not of settling')
   }
   const settler = settle({
+    meters: NO_METERS,
     ledger: {
       isFull: false,
       wasAnswered: unused,

@@ -27,6 +27,7 @@ function counted(): Counted {
       return one.publicKey
     },
     isReady: () => true,
+    ageMs: () => 0,
     stop: () => undefined,
   }
   return set

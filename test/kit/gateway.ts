@@ -30,6 +30,7 @@ import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
 import { vpc } from '../../src/upstream/vpc.ts'
 import { DATA_KEY } from './database.ts'
+import { measured } from './measured.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
@@ -105,6 +106,8 @@ export interface KitOptions {
   collateralOf?: CollateralOf
   /** The settings that reports state. */
   attested?: Readonly<Record<string, unknown>>
+  /** Whether it counts for Prometheus; it does not unless told. */
+  isMeasured?: boolean
   expected?: { issuer: string | undefined; audiences: readonly string[] }
 }
 
@@ -120,6 +123,8 @@ export interface Kit {
   /** Sets right at the cloud what is due, as the program does every five seconds. */
   readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
+  /** What Prometheus is told. */
+  readonly metrics: () => Promise<string>
   /** A report as far as receipts are checked by it: what it states, and nothing that proves it. */
   readonly report: string
   readonly routes: readonly { method: string; path: string }[]
@@ -155,6 +160,7 @@ const DEFAULTS = {
   mockLogin: false,
   passthrough: [],
   receiptDays: 30,
+  isMeasured: false,
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
 
@@ -169,14 +175,15 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const { store, keys, ...sources } = await openStore({
-    url: database ?? `sqlite:${path}`,
-    dataKey,
-    identityKey: undefined,
-  })
+  const {
+    store: whole,
+    keys,
+    ...sources
+  } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
   const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
+  const { store, meters, text, stop: stopCounting } = measured(whole, set.ageMs, options)
   const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
@@ -210,6 +217,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     ...sources,
     attested: stated.settings,
     log,
+    meters,
     store,
     keys,
     tee: given.tee,
@@ -246,6 +254,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     sweep,
     reconcile,
     ledger: booked,
+    metrics: text,
     report: reportOf(signing, effectiveSettings({ ...stated, mode: given.tee?.mode ?? 'none' })),
     routes,
     bearer: async (subject = 'ada', scope = 'inference', seconds = 86_400) => {
@@ -259,6 +268,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       return { authorization: `Bearer ${session.token}`, user, session: session.id }
     },
     stop: async () => {
+      stopCounting()
       set.stop()
       await server.stop(true)
       await issuer.stop()

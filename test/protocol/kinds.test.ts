@@ -13,6 +13,7 @@ import {
   isOnLoopback,
   issuer,
   list,
+  listenAddress,
   quoted,
   travelsInTheClear,
   url,
@@ -241,4 +242,32 @@ describe('quoted', () => {
     ['https://h.example/a?key=pass', '"https://h.example/a?..."'],
     ['host=db password=pass', '"host=..."'],
   ])('shows no password in %s', (text, shown) => expect(quoted(text)).toBe(shown))
+})
+
+describe('an address to listen on', () => {
+  test.each([
+    ['127.0.0.1:9464', { host: '127.0.0.1', port: 9464 }],
+    ['0.0.0.0:0', { host: '0.0.0.0', port: 0 }],
+    ['[::1]:9464', { host: '::1', port: 9464 }],
+    ['localhost:65535', { host: 'localhost', port: 65_535 }],
+  ])('%s is a host and a port', (text, address) => expect(listenAddress.read(text)).toEqual(address))
+
+  test('off is none', () => expect(listenAddress.read('off')).toBe('off'))
+
+  test.each([
+    '',
+    'OFF',
+    ':9464',
+    '9464',
+    '127.0.0.1',
+    '127.0.0.1:',
+    '::1:9464',
+    '[127.0.0.1]:1',
+    '[::1]',
+    'a:65536',
+    'a:01',
+    'http://a:1',
+    'a b:1',
+    'a:1/metrics',
+  ])('refuses %j', text => expect(listenAddress.read(text)).toBeUndefined())
 })

@@ -218,3 +218,18 @@ describe('behind a gateway', () => {
     expect(upstream.wires[0]?.text.match(/GET /g)).toHaveLength(3)
   })
 })
+
+test('each origin that begins to cool is told once, not while it cools', () => {
+  const clock = clockAt()
+  const told: string[] = []
+  const cooling = cooldown(clock.now, origin => told.push(origin))
+  const busy = (origin: string, seconds = 2) =>
+    cooling.heed(origin, { statusCode: 503, headers: { 'retry-after': String(seconds) } })
+  busy(HERE)
+  busy(HERE, 4)
+  busy(THERE, 0)
+  expect(told).toEqual([HERE])
+  clock.pass(4000)
+  busy(HERE)
+  expect(told).toEqual([HERE, HERE])
+})

@@ -1,0 +1,41 @@
+import type { Registry } from 'prom-client'
+import Counter from 'prom-client/lib/counter.js'
+import Histogram from 'prom-client/lib/histogram.js'
+import type { Meters } from '../protocol/meters.ts'
+import type { Facts } from './facts.ts'
+
+// A statement of SQLite takes some microseconds, and a wait for a lock five seconds.
+const SECONDS = [0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+
+/** What is counted of limits, of backends that cool and of the database. */
+export function gateMeters(
+  registers: Registry[],
+  { backends, engine }: Pick<Facts, 'backends' | 'engine'>,
+): Pick<Meters, 'limited' | 'cooled' | 'asked'> {
+  const decisions = new Counter({
+    registers,
+    name: 'sealgate_limiter_decisions_total',
+    help: 'What each limit said to requests.',
+    labelNames: ['limit', 'decision'],
+  })
+  const cooldowns = new Counter({
+    registers,
+    name: 'sealgate_cooldowns_total',
+    help: 'How often a host of a backend asked to be left alone.',
+    labelNames: ['backend'],
+  })
+  const database = new Histogram({
+    registers,
+    name: 'db_client_operation_duration_seconds',
+    help: 'Statements and transactions, waits for locks among them.',
+    labelNames: ['db_system_name', 'error_type'],
+    buckets: SECONDS,
+  })
+  for (const backend of backends) cooldowns.inc({ backend }, 0)
+  return {
+    limited: (limit, isAllowed) => decisions.inc({ limit, decision: isAllowed ? 'allowed' : 'refused' }),
+    cooled: backend => cooldowns.inc({ backend }),
+    asked: (seconds, isAnswered) =>
+      database.observe({ db_system_name: engine, error_type: isAnswered ? '' : 'database_unavailable' }, seconds),
+  }
+}
