@@ -21,7 +21,7 @@ function played({ TINFOIL_BASE_URL, OPENAI_BASE_URL }: Told['backends']): string
   return [
     `DEV MODE. Behind it are a STAND-IN ENCLAVE at ${TINFOIL_BASE_URL}, which opens and seals bodies for real,`,
     `and a STAND-IN CLOUD at ${OPENAI_BASE_URL}, which gets what is open and keeps it in memory.`,
-    'No model answers and nothing is attested. Set TINFOIL_API_KEY or OPENAI_BASE_URL to reach a real one.',
+    'No model answers, and reports are simulated. Set TINFOIL_API_KEY or OPENAI_BASE_URL to reach a real one.',
   ].join('\n')
 }
 
