@@ -66,7 +66,8 @@ export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
-  const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: digestOfSettings(parts) })
+  const settings = settingsOf(parts)
+  const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: settingsDigestOf(settings) })
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...parts, ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
@@ -94,7 +95,7 @@ export function gateway(parts: Parts) {
     .use(auth(ours))
     .use(signIns.plugin)
     .use(accounts.plugin)
-    .use(attestation({ ...gates, ...parts, ...out, exchangeOf }))
+    .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
     .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
@@ -137,11 +138,11 @@ function needsOf({ store, now, keySet }: Parts) {
   return { 'the database': database.get, ...(keySet && { 'the signing keys': keySet.isReady }) }
 }
 
-/** Of what reports state of the settings. */
-function digestOfSettings(parts: Parts): string {
+/** The settings in effect. */
+function settingsOf(parts: Parts) {
   const backends = backendNames(parts)
   const mode = parts.tee?.mode ?? 'none'
-  return settingsDigestOf(effectiveSettings({ ...parts, settings: parts.attested, backends, mode }))
+  return effectiveSettings({ ...parts, settings: parts.attested, backends, mode })
 }
 
 /** Elysia looks for the path from the seventh letter on, where `https://` has its last slash. */

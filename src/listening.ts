@@ -135,8 +135,12 @@ function guarded<T>({ host, port }: Pick<Place, 'host' | 'port'>, act: () => T):
   try {
     return act()
   } catch (cause) {
-    const taken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
-    const why = taken ? `port ${port} is in use: stop what uses it, or set PORT` : `check HOST and PORT`
+    const why = isInUse(cause) ? `port ${port} is in use: stop what uses it, or set PORT` : `check HOST and PORT`
     throw new ListenFault(`Cannot listen on ${host}:${port}: ${why}.`, { cause })
   }
+}
+
+/** Whether an address could not be listened on because somebody does already. */
+export function isInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
 }

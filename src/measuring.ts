@@ -1,4 +1,4 @@
-import { ListenFault } from './listening.ts'
+import { isInUse, ListenFault } from './listening.ts'
 import type { Address } from './protocol/kinds.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { type Meters, NO_METERS } from './protocol/meters.ts'
@@ -92,8 +92,7 @@ function listen({ host, port }: Address, fetch: (request: Request) => Promise<Re
 }
 
 function cannotListen({ host, port }: Address, cause: unknown): ListenFault {
-  const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
-  const why = isTaken ? 'it is in use' : 'the address is not one of this machine'
+  const why = isInUse(cause) ? 'it is in use' : 'the address is not one of this machine'
   return new ListenFault(
     `Cannot serve metrics on ${host}:${port}: ${why}. Set METRICS_ADDR to another address, or to \`off\`.`,
     { cause },

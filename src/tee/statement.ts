@@ -3,18 +3,35 @@ import canonicalize from 'canonicalize'
 import { RECEIPT_KEY, type SigningKey, type SigningKeys } from './signing.ts'
 import type { IdentitySource, KeySource, Tee } from './tee.ts'
 
+/** What settings there are, and what came of them. */
+interface Chosen {
+  /** By name, as an operator gave them; none of them a secret. */
+  readonly settings: Settings
+  /** Who is asked, by name. */
+  readonly backends: readonly string[]
+  readonly keySource: KeySource
+  readonly identitySource: IdentitySource
+  readonly mode: Tee['mode'] | 'none'
+}
+
+type Settings = Readonly<Record<string, unknown>>
+
+/** The settings as a report states them, and as receipts name them by their digest. */
+export const effectiveSettings = ({ settings, backends, keySource, identitySource, mode }: Chosen): Settings => ({
+  ...settings,
+  backends,
+  identity_key: identitySource,
+  keys: keySource,
+  tee: mode,
+})
+
 /** What a quote is to prove. */
 export interface Stated {
   readonly version: string
   /** Of this program's source; `unknown` where it was not built from one. */
   readonly commit: string
-  readonly mode: Tee['mode']
-  /** By name, as an operator gave them; none of them a secret. */
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly keySource: KeySource
-  readonly identitySource: IdentitySource
-  /** Who is asked, by name. */
-  readonly backends: readonly string[]
+  /** In effect. */
+  readonly settings: Settings
   readonly signing: SigningKeys
   /** SHA-256 of the public key that TLS showed (SPKI, DER), in hex. */
   readonly spki: string | undefined
@@ -26,32 +43,17 @@ export interface Stated {
 const PURPOSE = 'sealgate.report_data.v1'
 
 /** A statement in canonical JSON (RFC 8785): what is hashed is this very text. */
-export function statementOf({ version, commit, mode, settings, ...stated }: Stated): string {
-  const { keySource, identitySource, backends, signing, spki, hpkeKeys } = stated
+export function statementOf({ version, commit, settings, signing, spki, hpkeKeys }: Stated): string {
   const keyset = {
     ed25519: receiptKey(signing.ed25519),
     ecdsa: receiptKey(signing.ecdsa),
     ...(spki !== undefined && { tls_spki_sha256: spki }),
     ...(hpkeKeys && { hpke_config_sha256: sha256(hpkeKeys).toString('hex') }),
   }
-  const effective = effectiveSettings({ settings, backends, keySource, identitySource, mode })
-  const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings: effective })
+  const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings })
   if (text === undefined) throw new TypeError('a statement that is no JSON')
   return text
 }
-
-type Chosen = Pick<Stated, 'settings' | 'backends' | 'keySource' | 'identitySource'> & {
-  readonly mode: Stated['mode'] | 'none'
-}
-
-/** What was given, and what came of it. */
-export const effectiveSettings = ({ settings, backends, keySource, identitySource, mode }: Chosen) => ({
-  ...settings,
-  backends,
-  identity_key: identitySource,
-  keys: keySource,
-  tee: mode,
-})
 
 /** What is quoted: the SHA-256 of a statement, and a nonce of 64 hex digits. */
 export function reportDataOf(statement: string, nonce: string): Uint8Array {

@@ -1,11 +1,14 @@
 import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { signingKeys } from '../../src/tee/signing.ts'
-import { reportDataOf, type Stated, statementOf } from '../../src/tee/statement.ts'
+import { effectiveSettings, reportDataOf, type Stated, statementOf as stating } from '../../src/tee/statement.ts'
 
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const signing = signingKeys({ ed25519: new Uint8Array(32).fill(1), ecdsa: new Uint8Array(32).fill(2) })
-const stated: Stated = {
+type Given = Stated & Parameters<typeof effectiveSettings>[0]
+/** Of what was given, and what came of it. */
+const statementOf = (given: Given) => stating({ ...given, settings: effectiveSettings(given) })
+const stated: Given = {
   version: '1.2.3',
   commit: 'c0ffee',
   mode: 'dstack',
@@ -39,7 +42,7 @@ test('report data are the digest of its UTF-8, and the nonce', () => {
   expect(Buffer.from(reportDataOf(statement, nonce)).toString('hex')).toBe(sha256(statement) + nonce.toLowerCase())
 })
 
-test.each<[string, Partial<Stated>]>([
+test.each<[string, Partial<Given>]>([
   ['version', { version: '1.2.4' }],
   ['commit', { commit: 'unknown' }],
   ['mode', { mode: 'simulated' }],

@@ -5,7 +5,7 @@ import type { Exchange } from '../../protocol/exchange.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
-import type { IdentitySource, KeySource, Tee } from '../../tee/tee.ts'
+import type { Tee } from '../../tee/tee.ts'
 import type { CollateralOf } from '../../upstream/collateral.ts'
 import type { Reports } from '../../upstream/reports.ts'
 import { reportOf, slices } from './answer.ts'
@@ -18,12 +18,10 @@ interface Deps {
   tee: Tee | undefined
   collateralOf: CollateralOf | undefined
   signing: SigningKeys
-  keySource: KeySource
-  identitySource: IdentitySource
-  attested: Readonly<Record<string, unknown>>
+  /** Those in effect. */
+  settings: Readonly<Record<string, unknown>>
   version: string
   commit: string
-  backends: readonly string[]
   reports: Reports
   /** The HPKE configuration that was relayed last; absent where none is relayed. */
   lastKeys: (() => Uint8Array | undefined) | undefined
@@ -41,8 +39,7 @@ export const attestation = (deps: Deps) => {
     if (!tee || !prove) throw notInATee()
     exchange.hold()
     const { spki } = exchange
-    const stated = { ...deps, mode: tee.mode, settings: deps.attested, spki, hpkeKeys: deps.lastKeys?.() }
-    const proof = await prove(statementOf(stated), nonce)
+    const proof = await prove(statementOf({ ...deps, spki, hpkeKeys: deps.lastKeys?.() }), nonce)
     const shown = nonce ?? proof.nonce
     const query = queryFor({ ...asked, algorithm, nonce: shown })
     const [reported, collateral] = await Promise.all([
