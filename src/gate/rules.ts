@@ -1,7 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
 import { foldedModel, type ModelRules, promptOf } from '../protocol/model-rules.ts'
 import type { Fields } from '../store/fields.ts'
-import { models as table } from '../store/schema.ts'
+import { models as table } from '../store/operators-schema.ts'
 import type { Store } from '../store/store.ts'
 
 /** A model that has rules. */

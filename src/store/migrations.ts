@@ -67,4 +67,9 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE receipts (id TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL, content TEXT NOT NULL)',
     'CREATE INDEX receipts_of_owner ON receipts (owner, id)',
   ],
+  [
+    'CREATE TABLE bans (owner TEXT PRIMARY KEY NOT NULL, reason TEXT NOT NULL, banned_by TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT)',
+    'CREATE TABLE configs (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL)',
+    'CREATE TABLE audit (id TEXT PRIMARY KEY NOT NULL, at BIGINT NOT NULL, admin TEXT NOT NULL, action TEXT NOT NULL, about TEXT, details TEXT)',
+  ],
 ]

@@ -1,11 +1,6 @@
-import { customType, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Kind } from '../protocol/reference-names.ts'
-
-/** A whole number of up to 53 bits: BIGINT in both engines, a number here. */
-const bigint = customType<{ data: number; driverData: number | string }>({
-  dataType: () => 'bigint',
-  fromDriver: Number,
-})
+import { bigint } from './columns.ts'
 
 /** One row per caller whose bucket is not full. */
 export const limits = sqliteTable('limits', {
@@ -244,20 +239,6 @@ export const keptSecrets = sqliteTable('kept_secrets', {
   name: text().primaryKey(),
   /** Sealed. */
   value: text().notNull(),
-  updatedAt: bigint('updated_at').notNull(),
-})
-
-/** What an operator rules about models; of any other nothing. */
-export const models = sqliteTable('models', {
-  /** Its letters as they are compared. */
-  id: text().primaryKey(),
-  /** As it was given. */
-  spelled: text().notNull(),
-  /** 0 where nobody may ask it. */
-  public: bigint().notNull(),
-  /** Sealed. */
-  systemPrompt: text('system_prompt'),
-  /** In milliseconds since the epoch. */
   updatedAt: bigint('updated_at').notNull(),
 })
 

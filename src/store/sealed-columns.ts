@@ -1,11 +1,11 @@
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { foldedEmail } from '../protocol/email.ts'
+import { audit, bans, models } from './operators-schema.ts'
 import {
   apiKeys,
   files,
   keptSecrets,
   linkedAccounts,
-  models,
   receipts,
   sessions,
   signIns,
@@ -45,6 +45,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: keptSecrets, column: keptSecrets.value, row: keptSecrets.name },
   { table: models, column: models.systemPrompt, row: models.id },
   { table: receipts, column: receipts.content, row: receipts.id },
+  { table: bans, column: bans.reason, row: bans.owner },
+  { table: audit, column: audit.details, row: audit.id },
 ]
 
 /** Every column of keyed hashes. */

@@ -3,15 +3,16 @@ import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
 import { fileRows } from '../../src/features/files/rows.ts'
 import { settings } from '../../src/features/users/settings.ts'
+import { audit } from '../../src/gate/audit.ts'
 import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
+import { audit as audits, bans, models } from '../../src/store/operators-schema.ts'
 import {
   apiKeys,
   belongings,
   files,
   keptSecrets,
   linkedAccounts,
-  models,
   receipts,
   sessions,
   signIns,
@@ -52,10 +53,14 @@ describe.each(engines)('on $name', ({ fresh }) => {
     await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }])
     const content = fields(keys.fields).seal({ table: 'receipts', column: 'content', row: 'rcpt_1' }, 'x')
     await store.db.insert(receipts).values({ id: 'rcpt_1', owner: 'j_1', content }).prepare().execute()
+    await store.atomically([audit(kept).entered({ admin: 'u_1', action: 'vpc.revoke', about: null, details: {} })])
+    const reason = fields(keys.fields).seal({ table: 'bans', column: 'reason', row: 'j_1' }, 'x')
+    await store.db.insert(bans).values({ owner: 'j_1', reason, bannedBy: 'u_1', at: 1 }).prepare().execute()
     const sealed: string[] = []
     const tables = {
       ...{ users, user_settings: userSettings, api_keys: apiKeys, sessions, files },
       ...{ linked_accounts: linkedAccounts, kept_secrets: keptSecrets, sign_ins: signIns, models, receipts },
+      ...{ audit: audits, bans },
     }
     for (const [name, table] of Object.entries(tables))
       for (const row of await store.db.select().from(table))
