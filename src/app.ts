@@ -43,6 +43,7 @@ import { backendNames, wayOut } from './outward.ts'
 import type { Parts } from './parts.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
+import { DAY_MS } from './protocol/metering.ts'
 import { fields } from './store/fields.ts'
 import { settingsDigestOf } from './tee/settings-digest.ts'
 import { effectiveSettings } from './tee/statement.ts'
@@ -126,7 +127,7 @@ export function gateway(parts: Parts) {
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
     for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
-    await acts.sweep(now())
+    await acts.sweep(now() - parts.activityDays * DAY_MS)
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
