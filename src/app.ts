@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { adminModels } from './features/admin/models.ts'
+import { adminUsers } from './features/admin/users.ts'
 import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
@@ -24,6 +25,7 @@ import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
 import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
+import { audit } from './gate/audit.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
@@ -97,7 +99,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
+    .use(administration({ ...ours, rules: ruled, modelIds: out.modelIds, audit: audit(sealing) }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -160,6 +162,10 @@ type Cloud = Room<typeof conversations> &
   Room<typeof responses> &
   Room<typeof files> &
   Room<typeof passthrough>
+
+/** What is for administrators alone. */
+const administration = (deps: Room<typeof adminModels> & Room<typeof adminUsers>) =>
+  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminUsers(deps))
 
 /** What only a backend answers that keeps things. */
 const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>
