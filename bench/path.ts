@@ -136,6 +136,7 @@ async function governed({
     identitySource: 'root',
     attested: {},
     receiptDays: receipted ? 30 : 0,
+    activityDays: 90,
     keySet: keySet({ load: source, now, log }),
     expected: { issuer: 'bench', audiences: ['bench'] },
     sessionDays: { idle: 30, most: 90 },

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { adminModels } from './features/admin/models.ts'
+import { adminUsers } from './features/admin/users.ts'
 import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
@@ -24,6 +25,7 @@ import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
 import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
+import { audit } from './gate/audit.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
@@ -43,6 +45,7 @@ import { backendNames, wayOut } from './outward.ts'
 import type { Parts } from './parts.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
+import { DAY_MS } from './protocol/metering.ts'
 import { fields } from './store/fields.ts'
 import { settingsDigestOf } from './tee/settings-digest.ts'
 import { effectiveSettings } from './tee/statement.ts'
@@ -96,7 +99,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
+    .use(administration({ ...ours, rules: ruled, modelIds: out.modelIds, audit: audit(sealing) }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -126,7 +129,7 @@ export function gateway(parts: Parts) {
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
   const sweep = async () => {
     for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
-    await acts.sweep(now())
+    await acts.sweep(now() - parts.activityDays * DAY_MS)
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
@@ -159,6 +162,10 @@ type Cloud = Room<typeof conversations> &
   Room<typeof responses> &
   Room<typeof files> &
   Room<typeof passthrough>
+
+/** What is for administrators alone. */
+const administration = (deps: Room<typeof adminModels> & Room<typeof adminUsers>) =>
+  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminUsers(deps))
 
 /** What only a backend answers that keeps things. */
 const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>

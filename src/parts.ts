@@ -45,6 +45,8 @@ export interface Parts {
   attested: Readonly<Record<string, unknown>>
   /** Days for which receipts are kept; with 0 none are made. */
   receiptDays: number
+  /** Days for which what users did is kept. */
+  activityDays: number
   /** The issuer's signing keys; absent where no JWT is taken. */
   keySet: KeySet | undefined
   /** What a token must be meant for. */

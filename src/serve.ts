@@ -155,6 +155,7 @@ function chosen(config: Config) {
     },
     passages: passagesIn(config.PASSTHROUGH ?? []),
     receiptDays: config.RECEIPT_DAYS,
+    activityDays: config.ACTIVITY_DAYS,
     maxInFlight: config.MAX_IN_FLIGHT,
     maxBodyBytes: config.MAX_BODY_BYTES,
     maxFileBytes: config.MAX_FILE_BYTES,

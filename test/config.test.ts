@@ -38,6 +38,7 @@ describe('what is read', () => {
       SESSION_MAX_DAYS: 90,
       RATE_LIMIT_RPM: 60,
       RECEIPT_DAYS: 30,
+      ACTIVITY_DAYS: 90,
       RATE_LIMIT_BURST: 10,
       TOKEN_LIMIT_DAY: 0,
       CONCURRENT_LIMIT: 8,

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { lt, sql } from 'drizzle-orm'
-import { DAY_MS } from '../protocol/metering.ts'
 import { activity as table } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -13,17 +12,15 @@ export interface Act {
   readonly authMethod: string | null
 }
 
-const KEPT_MS = 90 * DAY_MS
-
-/** What owners did, in ids and for 90 days. */
+/** What owners did, in ids. */
 export function activity(store: Store) {
   const { insert, sweep } = prepare(store)
   return {
     /** The write that enters one, to be done with what it tells of. */
     entered: (act: Act): Write => ({ statement: insert, values: { ...act, id: randomBytes(8).toString('hex') } }),
-    /** Deletes what is older. */
-    sweep: async (at: number): Promise<void> => {
-      await store.ask(() => sweep.execute({ before: at - KEPT_MS }))
+    /** Deletes what was done before a time, in milliseconds since the epoch. */
+    sweep: async (before: number): Promise<void> => {
+      await store.ask(() => sweep.execute({ before }))
     },
   }
 }

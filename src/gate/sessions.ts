@@ -5,7 +5,7 @@ import { ACCOUNT_SCOPES, type Principal, userOwnerOf } from '../protocol/princip
 import { tokenProblem } from '../protocol/token.ts'
 import type { Fields } from '../store/fields.ts'
 import type { sessions as table } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
 import { type Beginnings, beginnings, endFrom, type Session, type SessionDays } from './beginnings.ts'
 import { type Learned, memory } from './memory.ts'
 import { sessionRows } from './session-rows.ts'
@@ -21,8 +21,8 @@ export interface Sessions extends Beginnings {
   list(user: string): Promise<Session[]>
   /** Ends one of a user's own; whether there was such a one. */
   end(user: string, id: string): Promise<boolean>
-  /** Ends all of a user. */
-  endAll(user: string): Promise<void>
+  /** Ends all of a user; what is to be written `beside` that is, all or nothing. */
+  endAll(user: string, beside?: readonly Write[]): Promise<void>
   /** Forgets what is remembered of a user's. */
   forget(user: string): void
   /** Deletes those that ended long ago. */
@@ -101,9 +101,9 @@ export function sessions({ store, fields, now, log, days }: Deps): Sessions {
         forget(user)
       }
     },
-    endAll: async user => {
+    endAll: async (user, beside = []) => {
       try {
-        await store.ask(() => statements.endAll.execute({ user }))
+        await store.atomically([{ statement: statements.endAll, values: { user } }, ...beside])
       } finally {
         forget(user)
       }

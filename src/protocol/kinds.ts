@@ -1,4 +1,5 @@
 import { isNetwork } from './addresses.ts'
+import { isEmail } from './email.ts'
 import { isHostPattern } from './enclave-url.ts'
 import { isOrigin, isOriginPattern } from './origins.ts'
 
@@ -88,7 +89,7 @@ export const exactOrigins = listOf('origins like https://app.example.com', isOri
 export const networks = listOf('networks like 10.0.0.0/8', isNetwork)
 
 /** E-mail addresses. */
-export const emails = listOf('e-mail addresses', entry => /^[^\s@]+@[^\s@]+$/.test(entry))
+export const emails = listOf('e-mail addresses', isEmail)
 
 /** Domains of organisations. */
 export const domains = listOf('domains like example.com', entry => /^[a-z\d-]+(\.[a-z\d-]+)+$/i.test(entry))

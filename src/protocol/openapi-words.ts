@@ -96,6 +96,12 @@ export const PARAMETERS = {
   Purpose: inQuery('purpose', 'Those that were uploaded for this alone.'),
   PageLimit: inQuery('limit', 'How many at most, 1 to 100; 20 unless told.'),
   Offset: inQuery('offset', 'How many are left out before them; 0 unless told.'),
+  ActivityOffset: inQuery('offset', 'How many are left out before them, 10000 at most; 0 unless told.'),
+  UserId: inPath('id', 'The id of a user.'),
+  SoughtUser: inQuery(
+    'q',
+    "A whole e-mail address that its provider proved, a user's id, or their owner (`u_` and 32 hex digits). What names people is sealed: there is no search by parts.",
+  ),
   Force: inQuery('force', '`true`: whether or not a backend lists the models; `false` unless told.'),
   ModelId: inPath('rest', 'The id of a model; a `/` in it is written plainly.', { type: 'string' }),
 } as const

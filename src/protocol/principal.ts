@@ -27,6 +27,12 @@ export function userOwnerOf(userId: string): string {
   return `u_${userId.replaceAll('-', '')}`
 }
 
+/** The user whose owner this is; `undefined` for whatever is no user's owner. */
+export function userOf(owner: string): string | undefined {
+  const [, ...groups] = /^u_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(owner) ?? []
+  return groups.length > 0 ? groups.join('-') : undefined
+}
+
 /**
  * `j_` and the first 128 bits (hex) of HMAC-SHA256(identity key, JSON `[iss, sub]`): the same caller always has the
  * same owner, and without the key nobody can tell whose it is.

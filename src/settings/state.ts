@@ -35,6 +35,13 @@ export const state = {
     what: 'Days for which signed receipts of requests are kept, for their callers to fetch; with 0 none are made.',
     why: 'Operators, by how long their callers may have to prove something, and by the disk: about 1.5 KB each.',
   },
+  ACTIVITY_DAYS: {
+    kind: integer(0, 3650),
+    default: '90',
+    attested: true,
+    what: 'Days for which it is kept when users signed in, and what they made; with 0 it goes within a minute.',
+    why: 'Operators, by what they have to be able to explain, and by what they promise to forget.',
+  },
   IDENTITY_HASH_KEY: {
     kind: hexKey,
     secret: true,

@@ -72,4 +72,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     'CREATE TABLE configs (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL)',
     'CREATE TABLE audit (id TEXT PRIMARY KEY NOT NULL, at BIGINT NOT NULL, admin TEXT NOT NULL, action TEXT NOT NULL, about TEXT, details TEXT)',
   ],
+  [
+    // The latest 20 of 100,000 users took SQLite 245 ms without it.
+    'CREATE INDEX users_by_time ON users (created_at, id) WHERE deleted_at IS NULL',
+  ],
 ]

@@ -194,7 +194,8 @@ async function ownOf(operation: Operation, path: string): Promise<Own> {
     return { url, token: authorization, ids: { id: headers.get('x-receipt-id') ?? '' } }
   }
   if (!operation.security.some(scheme => 'session' in scheme)) return { url, token: authorization, ids: {} }
-  const { authorization: token, session } = await kit.signIn()
+  const { authorization: token, session, user } = await kit.signIn()
+  if (path.includes('/admin/users/')) return { url, token, ids: { id: user } }
   if (path.includes('/admin/models/')) {
     const rule = { method: 'PATCH', headers: { authorization: token }, body: '{"stand-in-small":{}}' }
     await fetch(`${url}/v1/admin/models`, rule)

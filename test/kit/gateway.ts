@@ -100,6 +100,8 @@ export interface KitOptions {
   signIn?: (url: string) => Partial<SignInOptions>
   /** Days for which receipts are kept; 30 unless told. */
   receiptDays?: number
+  /** Days for which what users did is kept; 90 unless told. */
+  activityDays?: number
   /** The TEE it runs in; none unless given. */
   tee?: Tee
   /** What Intel publishes about its machine; nobody is asked for it unless given. */
@@ -160,6 +162,7 @@ const DEFAULTS = {
   mockLogin: false,
   passthrough: [],
   receiptDays: 30,
+  activityDays: 90,
   isMeasured: false,
   expected: { issuer: ISSUER, audiences: [AUDIENCE] },
 }
