@@ -47,7 +47,7 @@ test('one screen tells how a gateway fares', async () => {
   const { meters } = counted
   const live = (ms: number, code?: 'upstream_timeout' | 'token_expired') => {
     const exchange = new Exchange(requestIdFrom(null), clock.now() - ms)
-    Object.assign(exchange, { route: '/v1/chat/completions' as Route, backend: 'tinfoil', code })
+    Object.assign(exchange, { route: '/v1/chat/completions' as Route, backend: 'tinfoil', reached: true, code })
     meters.began()
     const status = code === undefined ? 200 : code === 'token_expired' ? 401 : 504
     meters.ended(exchange, { status, ending: status === 504 ? 'failed' : 'complete', bytes: 1, firstByteAt: undefined })
