@@ -101,6 +101,23 @@ test('where nobody answers, or somebody else, it says so', async () => {
   expect(other.said).toEqual([`${other.url} is not a gateway's: is METRICS_ADDR the same as its own?`])
 })
 
+test('what never ends is not read to its end, and what is packed not unpacked', async () => {
+  const piece = new Uint8Array(2 ** 20)
+  let pieces = 0
+  const endless = await told(() => {
+    const pull = (stream: ReadableStreamDefaultController<Uint8Array>) => {
+      pieces++
+      stream.enqueue(piece)
+    }
+    return new Response(new ReadableStream({ pull }))
+  })
+  expect(endless.said[0]).toStartWith(`${endless.url} answered no metrics:`)
+  expect(pieces).toBeLessThan(100)
+  const packed = Bun.gzipSync('sealgate_build_info{version="1.2.3"} 1\n')
+  const zipped = await told(() => new Response(packed, { headers: { 'content-encoding': 'gzip' } }))
+  expect(zipped.said).toEqual([`${zipped.url} is not a gateway's: is METRICS_ADDR the same as its own?`])
+})
+
 test('where metrics are off it says that they are', async () => {
   const { said, deps } = hearing()
   expect(await status({ ...deps, at: 'off' })).toBe(1)
