@@ -54,7 +54,8 @@ export async function measuring(config: Config, { tee, keysAgeMs, log, unset = M
     now: Date.now,
   })
   try {
-    const server = listen(given ?? unset, exposition(counted))
+    const at = given ?? unset
+    const server = listen(at, exposition({ ...counted, host: at.host }))
     return {
       announce: () => log('info', 'metrics_on', { port: server.port ?? 0 }),
       meters: counted.meters,
