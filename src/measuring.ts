@@ -54,6 +54,8 @@ export async function measuring(config: Config, { tee, keysAgeMs, log, unset = M
     now: Date.now,
   })
   try {
+    // It would be taken before the gateway itself listens.
+    if (!given && config.PORT === unset.port) throw new ListenFault('PORT is where metrics would be.')
     const at = given ?? unset
     const server = listen(at, exposition({ ...counted, host: at.host }))
     return {

@@ -59,6 +59,12 @@ test('the default address in use is a warning, and nothing is counted', async ()
   expect(counted.meters).toBe(NO_METERS)
 })
 
+test('the default address gives way to PORT too', async () => {
+  const { counted, logged } = await begun({ PORT: '9464' })
+  expect(logged).toMatchObject([['warn', 'metrics_failed', { port: 9464, fault: expect.stringContaining('Listen') }]])
+  expect(counted.meters).toBe(NO_METERS)
+})
+
 test('off is off: no listener, and no word of it', async () => {
   const { logged } = await begun({ METRICS_ADDR: 'off' })
   expect(logged).toEqual([])
