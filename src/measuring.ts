@@ -95,7 +95,7 @@ function listen({ host, port }: Address, fetch: (request: Request) => Promise<Re
 }
 
 function cannotListen({ host, port }: Address, cause: unknown): ListenFault {
-  const why = isInUse(cause) ? 'it is in use' : 'the address is not one of this machine'
+  const why = isInUse(cause) ? 'it is in use' : 'the address is not one of this machine, or its port not for this user'
   return new ListenFault(
     `Cannot serve metrics on ${host}:${port}: ${why}. Set METRICS_ADDR to another address, or to \`off\`.`,
     { cause },

@@ -47,9 +47,9 @@ test('an address that was set and is in use ends the start, with the way out', a
   )
 })
 
-test('an address of another machine ends the start', async () => {
+test('an address of another machine ends the start, in words that fit a port below 1024 too', async () => {
   const fault = await begun({ METRICS_ADDR: '192.0.2.1:9464' }).catch(error => error)
-  expect(fault.message).toContain('the address is not one of this machine')
+  expect(fault.message).toContain(': the address is not one of this machine, or its port not for this user. Set')
 })
 
 test('the default address in use is a warning, and nothing is counted', async () => {
