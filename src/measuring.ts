@@ -54,7 +54,10 @@ export async function measuring(config: Config, { tee, keysAgeMs, log, unset = M
     now: Date.now,
   })
   try {
-    const server = listen(given ?? unset, exposition(counted))
+    // It would be taken before the gateway itself listens.
+    if (!given && config.PORT === unset.port) throw new ListenFault('PORT is where metrics would be.')
+    const at = given ?? unset
+    const server = listen(at, exposition({ ...counted, host: at.host }))
     return {
       announce: () => log('info', 'metrics_on', { port: server.port ?? 0 }),
       meters: counted.meters,
@@ -92,7 +95,7 @@ function listen({ host, port }: Address, fetch: (request: Request) => Promise<Re
 }
 
 function cannotListen({ host, port }: Address, cause: unknown): ListenFault {
-  const why = isInUse(cause) ? 'it is in use' : 'the address is not one of this machine'
+  const why = isInUse(cause) ? 'it is in use' : 'the address is not one of this machine, or its port not for this user'
   return new ListenFault(
     `Cannot serve metrics on ${host}:${port}: ${why}. Set METRICS_ADDR to another address, or to \`off\`.`,
     { cause },

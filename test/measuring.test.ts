@@ -47,15 +47,21 @@ test('an address that was set and is in use ends the start, with the way out', a
   )
 })
 
-test('an address of another machine ends the start', async () => {
+test('an address of another machine ends the start, in words that fit a port below 1024 too', async () => {
   const fault = await begun({ METRICS_ADDR: '192.0.2.1:9464' }).catch(error => error)
-  expect(fault.message).toContain('the address is not one of this machine')
+  expect(fault.message).toContain(': the address is not one of this machine, or its port not for this user. Set')
 })
 
 test('the default address in use is a warning, and nothing is counted', async () => {
   const { port = 0 } = taken(0)
   const { counted, logged } = await begun({}, { host: '127.0.0.1', port })
   expect(logged).toMatchObject([['warn', 'metrics_failed', { port, fault: expect.stringContaining('EADDRINUSE') }]])
+  expect(counted.meters).toBe(NO_METERS)
+})
+
+test('the default address gives way to PORT too', async () => {
+  const { counted, logged } = await begun({ PORT: '9464' })
+  expect(logged).toMatchObject([['warn', 'metrics_failed', { port: 9464, fault: expect.stringContaining('Listen') }]])
   expect(counted.meters).toBe(NO_METERS)
 })
 

@@ -1,9 +1,13 @@
 import type { Address } from '../protocol/kinds.ts'
+import { Problem } from '../protocol/problem.ts'
+import { send } from '../upstream/call.ts'
 import { reachable } from './healthcheck.ts'
 import { readSamples, type Samples } from './samples.ts'
 import { statusText } from './status-text.ts'
 
 const WITHIN_MS = 5000
+// A gateway's are some hundred kilobytes; whoever else listens there may never end.
+const MOST_BYTES = 16 * 2 ** 20
 
 interface Deps {
   /** What is told by METRICS_ADDR. */
@@ -37,8 +41,9 @@ export async function status({ at, now, pause, print, say }: Deps): Promise<0 | 
     print(statusText({ before, after, seconds: Math.max(0.001, (until - from) / 1000), now: until }))
     return 0
   } catch (error) {
-    const status = error instanceof Answered ? `answered ${error.status}` : 'did not answer'
-    say(`${url} ${status}: is the gateway running, METRICS_ADDR the same as its own, and no other program there?`)
+    say(
+      `${url} ${whyNot(error)}: is the gateway running, METRICS_ADDR the same as its own, and no other program there?`,
+    )
     return 1
   }
 }
@@ -52,8 +57,13 @@ class Answered extends Error {
   }
 }
 
+function whyNot(error: unknown): string {
+  if (error instanceof Answered) return `answered ${error.status}`
+  return error instanceof Problem && error.code === 'upstream_malformed' ? 'answered no metrics' : 'did not answer'
+}
+
 async function samplesAt(url: string): Promise<Samples> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(WITHIN_MS), redirect: 'manual', proxy: false })
+  const answer = await send({ url, headers: { accept: 'text/plain' }, withinMs: WITHIN_MS, maxBytes: MOST_BYTES })
   if (answer.status !== 200) throw new Answered(answer.status)
   return readSamples(await answer.text())
 }

@@ -25,14 +25,14 @@ export function requestMeters(
   function ended(exchange: Exchange, { status, ending, firstByteAt }: End): void {
     open--
     if (exchange.streaming) streams--
-    const { method, route = 'none', backend = '', startedAt, code } = exchange
+    const { method, route = 'none', backend = '', reached, startedAt, code } = exchange
     const since = (at: number) => Math.max(0, at - startedAt) / 1000
     duration.observe(
       { http_request_method: method, http_route: route, http_response_status_code: status, backend },
       since(now()),
     )
     if (firstByteAt !== undefined) firstByte.observe({ http_route: route, backend }, since(firstByteAt))
-    if (backend) endings.inc({ backend, ending })
+    if (backend && reached) endings.inc({ backend, ending })
     if (code) failures(code, backend)
   }
   return {

@@ -47,7 +47,7 @@ test('one screen tells how a gateway fares', async () => {
   const { meters } = counted
   const live = (ms: number, code?: 'upstream_timeout' | 'token_expired') => {
     const exchange = new Exchange(requestIdFrom(null), clock.now() - ms)
-    Object.assign(exchange, { route: '/v1/chat/completions' as Route, backend: 'tinfoil', code })
+    Object.assign(exchange, { route: '/v1/chat/completions' as Route, backend: 'tinfoil', reached: true, code })
     meters.began()
     const status = code === undefined ? 200 : code === 'token_expired' ? 401 : 504
     meters.ended(exchange, { status, ending: status === 504 ? 'failed' : 'complete', bytes: 1, firstByteAt: undefined })
@@ -99,6 +99,23 @@ test('where nobody answers, or somebody else, it says so', async () => {
   const other = await told(() => new Response('up 1\n'))
   expect([other.code, other.printed]).toEqual([1, ''])
   expect(other.said).toEqual([`${other.url} is not a gateway's: is METRICS_ADDR the same as its own?`])
+})
+
+test('what never ends is not read to its end, and what is packed not unpacked', async () => {
+  const piece = new Uint8Array(2 ** 20)
+  let pieces = 0
+  const endless = await told(() => {
+    const pull = (stream: ReadableStreamDefaultController<Uint8Array>) => {
+      pieces++
+      stream.enqueue(piece)
+    }
+    return new Response(new ReadableStream({ pull }))
+  })
+  expect(endless.said[0]).toStartWith(`${endless.url} answered no metrics:`)
+  expect(pieces).toBeLessThan(100)
+  const packed = Bun.gzipSync('sealgate_build_info{version="1.2.3"} 1\n')
+  const zipped = await told(() => new Response(packed, { headers: { 'content-encoding': 'gzip' } }))
+  expect(zipped.said).toEqual([`${zipped.url} is not a gateway's: is METRICS_ADDR the same as its own?`])
 })
 
 test('where metrics are off it says that they are', async () => {

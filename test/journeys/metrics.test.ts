@@ -181,7 +181,15 @@ describe('what a backend does moves its own', () => {
     const first = await movedBy(kit, ask)
     expect(first).toEqual({ ...chat(503), ...firstByte(), ...ending('complete'), ...entered, ...cooled })
     expect(await movedBy(kit, ask)).toEqual({
-      ...{ ...chat(503), ...upstreams('upstream_overloaded'), ...ending('complete'), ...entered },
+      ...{ ...chat(503), ...upstreams('upstream_overloaded'), ...entered },
+    })
+  })
+
+  test('one that is not there has nothing of ours that could end', async () => {
+    const { kit, post, upstream } = await counting('')
+    await upstream.stop()
+    expect(await movedBy(kit, async () => (await post(ASKED)).text())).toEqual({
+      ...{ ...chat(502), ...upstreams('upstream_unreachable'), ...entered },
     })
   })
 

@@ -26,7 +26,7 @@ export interface SiteFile {
   readonly type: string
   readonly caching: string
   readonly variants: Readonly<Partial<Record<Coding, Variant>>> & { readonly identity: Variant }
-  /** Those that are there, smallest first. */
+  /** Those that are there, ours of choice first. */
   readonly codings: readonly Coding[]
 }
 

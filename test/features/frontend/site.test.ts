@@ -34,8 +34,8 @@ test('more than it should hold in memory is a fault', () => {
 })
 
 test('its digest is what sha256sum says of its files, hidden ones aside', () => {
-  const dist = builtSpa()
-  const list = `find -L . -type f -not -path '*/.*' -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`
+  const dist = builtSpa({ '-dash.js': 'no option' })
+  const list = `find -L . -type f -not -path '*/.*' -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- | sha256sum`
   const said = Bun.spawnSync(['sh', '-c', list], { cwd: dist }).stdout.toString()
   expect(loadSite(dist).digest).toBe(`sha256:${said.slice(0, 64)}`)
 })
