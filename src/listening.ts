@@ -25,6 +25,8 @@ interface Place {
   readonly port: number
   readonly minVersion: '1.2' | '1.3'
   readonly fetch: (request: Request, connections: Connections) => Promise<Response>
+  /** Whether other workers listen there too. */
+  readonly isShared?: boolean
   /** How long a listener that was replaced goes on with what comes over its connections. */
   readonly retiringMs?: number
 }
@@ -50,7 +52,7 @@ export interface Listening {
 
 /** Listens, with TLS if a pair is given. @throws ListenFault */
 export function listening(place: Place, pair?: Pair): Listening {
-  if (pair) makeSureOf(place)
+  if (pair && !place.isShared) makeSureOf(place)
   let current = open(place, pair)
   const { port = place.port } = current.server
   let isDraining = false
@@ -66,7 +68,8 @@ export function listening(place: Place, pair?: Pair): Listening {
       const old = current
       current = open({ ...place, port }, next)
       servers.add(current.server)
-      steerToSecond()
+      // Of several workers each has two for a while, and no program tells the new ones from the old.
+      if (!place.isShared) steerToSecond()
       old.retire()
       return Bun.sleep(place.retiringMs ?? RETIRING_MS).then(() => {
         void old.server.stop().then(() => servers.delete(old.server))
@@ -86,14 +89,14 @@ export function listening(place: Place, pair?: Pair): Listening {
   }
 }
 
-function open({ host, port, minVersion, fetch }: Place, pair: Pair | undefined) {
+function open({ host, port, minVersion, fetch, isShared }: Place, pair: Pair | undefined) {
   let isRetiring = false
   const server: Server = guarded({ host, port }, () =>
     Bun.serve({
       hostname: host,
       port,
       // Unless told not to, Bun lets a second process share the port in silence.
-      reusePort: pair !== undefined,
+      reusePort: isShared || pair !== undefined,
       development: false,
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: MAX_UNREAD_BYTES,
@@ -120,10 +123,15 @@ function closing(response: Response): Response {
   return response
 }
 
-/** Nobody else may listen there: processes that share a port each get some of what is meant for the other. */
-function makeSureOf(place: Place): void {
+/**
+ * Makes sure that nobody else listens there: processes that share a port each get some of what is meant for the other.
+ * @throws ListenFault
+ */
+export function makeSureOf({ host, port }: Pick<Place, 'host' | 'port'>): void {
   // Where any free port will do, Linux gives none that somebody has.
-  if (place.port !== 0) void open(place, undefined).server.stop(true)
+  if (port === 0) return
+  const nobody = () => new Response()
+  void guarded({ host, port }, () => Bun.serve({ hostname: host, port, reusePort: false, fetch: nobody })).stop(true)
 }
 
 function tlsOf({ key, chain }: Pair, minVersion: Place['minVersion']) {

@@ -22,6 +22,8 @@ import { SOCKETS } from './tee/sockets.ts'
 import { TlsFault } from './tls/pair.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
+import type { Program } from './workers/child.ts'
+import { linked } from './workers/link.ts'
 
 const argv = process.argv.slice(2)
 const sources = { env: process.env, argv, readFile: (path: string) => readFileSync(path, 'utf8') }
@@ -66,10 +68,35 @@ async function main(): Promise<number> {
     }
     case 'serve': {
       keepKeys()
-      await serve(configured(), { write, onSignal })
+      const config = configured()
+      if (config.WORKERS > 1) return (await import('./supervising.ts')).supervise(config, itself(), { write, onSignal })
+      await serve(config, { write, onSignal })
       return 0
     }
+    case 'worker':
+      keepKeys()
+      return work()
   }
+}
+
+/** Serves as one of several, for the supervisor that started this process and has said what there is to warn of. */
+async function work(): Promise<number> {
+  const link = await linked(process)
+  if (!link) {
+    say('a worker is started by sealgate itself, as WORKERS says')
+    return 2
+  }
+  // A terminal, or what stops a service, may tell all of a group: the supervisor passes on what it hears, once.
+  onSignal(() => undefined)
+  await serve(readConfig(sources).config, { write, onSignal: link.onSignal, link })
+  return 0
+}
+
+/** This program, to be started as a worker with the settings that it was given. */
+function itself(): Program {
+  // A compiled executable's own file is no file that could be named.
+  const script = Bun.main.startsWith('/$bunfs/') ? [] : [...process.execArgv, Bun.main]
+  return { command: [process.execPath, ...script, 'worker', ...argv], env: process.env }
 }
 
 /** Before any key is read. */

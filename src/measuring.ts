@@ -1,4 +1,5 @@
 import { isInUse, ListenFault } from './listening.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { Address } from './protocol/kinds.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { type Meters, NO_METERS } from './protocol/meters.ts'
@@ -6,6 +7,7 @@ import type { Config } from './settings.ts'
 import type { Store } from './store/store.ts'
 import { timed } from './store/timed.ts'
 import { COMMIT, VERSION } from './version.ts'
+import type { Link } from './workers/link.ts'
 
 /** Where metrics are served unless METRICS_ADDR says otherwise: the port is that of OpenTelemetry's exporter. */
 export const METRICS_AT: Address = { host: '127.0.0.1', port: 9464 }
@@ -17,15 +19,31 @@ export interface Measuring {
   readonly meters: Meters
   /** A store whose statements are counted. */
   timed(store: Store): Store
+  /** Whether anything is. */
+  readonly isOn: boolean
   /** Says in the log where it listens, or that it does not. */
   announce(): void
   stop(): Promise<void>
+}
+
+/** Processes that count for one. */
+export interface Workforce {
+  /** How many there are. */
+  readonly count: number
+  /** How many died so far. */
+  readonly deaths: number
+  /** What all of them counted, with the supervisor's own. */
+  text(own: Metrics): Promise<string>
 }
 
 interface Deps {
   tee: 'dstack' | 'simulated' | undefined
   keysAgeMs: (() => number) | undefined
   log: Log
+  /** Of a worker, to whose supervisor it is told in the place of a listener. */
+  link?: Pick<Link, 'isMeasured' | 'onCount'> | undefined
+  /** Of a supervisor, to whom it is told. */
+  workers?: Workforce
   /** Where it listens if no address was set. */
   unset?: Address
 }
@@ -34,9 +52,10 @@ interface Deps {
  * Begins to count, on a listener of its own. Where it may not listen nothing is counted: a warning if nobody chose the
  * address. @throws ListenFault if METRICS_ADDR did.
  */
-export async function measuring(config: Config, { tee, keysAgeMs, log, unset = METRICS_AT }: Deps): Promise<Measuring> {
+export async function measuring(config: Config, deps: Deps): Promise<Measuring> {
+  const { tee, keysAgeMs, log, link, workers, unset = METRICS_AT } = deps
   const { METRICS_ADDR: given, DATABASE_URL: url, TINFOIL_API_KEY: sealed, OPENAI_BASE_URL: open } = config
-  if (given === 'off') return NOTHING
+  if (given === 'off' || link?.isMeasured === false) return NOTHING
   // Loaded only here, for it takes some milliseconds.
   const [{ metrics }, { exposition }] = await Promise.all([
     import('./metrics/metrics.ts'),
@@ -51,17 +70,23 @@ export async function measuring(config: Config, { tee, keysAgeMs, log, unset = M
     engine,
     backends,
     keysAgeMs,
+    workers,
     now: Date.now,
   })
+  const on = { isOn: true, meters: counted.meters, timed: (store: Store) => timed(store, counted.meters.asked) }
+  if (link) {
+    link.onCount(counted.json)
+    return { ...NOTHING, ...on, stop: async () => counted.stop() }
+  }
   try {
     // It would be taken before the gateway itself listens.
     if (!given && config.PORT === unset.port) throw new ListenFault('PORT is where metrics would be.')
     const at = given ?? unset
-    const server = listen(at, exposition({ ...counted, host: at.host }))
+    const text = workers ? () => workers.text(counted) : counted.text
+    const server = listen(at, exposition({ ...counted, text, host: at.host }))
     return {
+      ...on,
       announce: () => log('info', 'metrics_on', { port: server.port ?? 0 }),
-      meters: counted.meters,
-      timed: store => timed(store, counted.meters.asked),
       stop: async () => {
         counted.stop()
         await server.stop(true)
@@ -76,6 +101,7 @@ export async function measuring(config: Config, { tee, keysAgeMs, log, unset = M
 }
 
 const NOTHING: Measuring = {
+  isOn: false,
   meters: NO_METERS,
   timed: store => store,
   announce: () => undefined,

@@ -21,7 +21,8 @@ import type { Keys } from './store/keys.ts'
 import type { Store } from './store/store.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { certificates } from './tls/certificates.ts'
-import { renewing } from './tls/renewing.ts'
+import type { Pair } from './tls/pair.ts'
+import { CERTIFICATES_MS, renewing } from './tls/renewing.ts'
 import type { Source, Taken } from './tls/source.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
 import { call, send } from './upstream/call.ts'
@@ -31,6 +32,7 @@ import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
 import { COMMIT, VERSION } from './version.ts'
+import type { Link } from './workers/link.ts'
 
 // A connection is closed that is idle for so long after an answer: only this ends headers that trickle in after it.
 // Bun itself ends those of a first request.
@@ -42,8 +44,6 @@ const RECONCILE_MS = 5000
 const FEW_STREAMS = 1000
 // What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
 const FLUSH_MS = 500
-// Two calls to the system, where TLS ends here with a certificate in a file.
-const CERTIFICATES_MS = 5000
 const CONNECT_MS = 10_000
 const BODY_MS = 60_000
 const RENEW_MS = 10_000
@@ -55,33 +55,34 @@ export interface World {
   onSignal: (listener: () => void) => void
   /** Where the guest agent of a TEE may be; where dstack has it, unless given. */
   sockets?: readonly string[]
+  /** The line to the supervisor, where this is one of several workers. */
+  link?: Link | undefined
 }
 
 /**
  * Runs a gateway until a signal has ended it and its streams are drained.
  * @throws TeeFault, StoreFault, KeyFault, LoginFault, TlsFault or ListenFault when it cannot start.
  */
-export async function serve(given: Config, { write, onSignal, sockets = SOCKETS }: World): Promise<void> {
+export async function serve(given: Config, { write, onSignal, sockets = SOCKETS, link }: World): Promise<void> {
   const log = logger({ format: given.LOG_FORMAT, level: given.LOG_LEVEL, now: Date.now, write })
+  // What is so for all workers is told, and done, by the first.
+  const isFirst = !link?.number
+  const once: Log = isFirst ? log : () => undefined
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
-  const tee = await teeOf(given, { sockets, log })
-  const site = siteOf(given, log)
+  const tee = await teeOf(given, { sockets, log: once })
+  const site = siteOf(given, once)
   const rooted = await opened(given, tee)
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
-  const source = certificates(config, tee, Date.now)
-  const pair = await source?.load()
-  const { JWKS_URL, ISSUER, RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
+  const source = link ? undefined : certificates(config, tee, Date.now)
+  const pair = link?.pair ?? (await source?.load())
+  const { RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
-  const keySource = keySetSource({ call, jwksUrl: JWKS_URL, issuer: ISSUER })
-  const issuerKeys = (JWKS_URL ?? ISSUER) ? keySet({ load: keySource, now: Date.now, log }) : undefined
-  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log })
+  const issuerKeys = keySetOf(config, log)
+  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log, link })
   const store = measured.timed(rooted.store)
   const { keys } = rooted
-  const open =
-    config.CONCURRENT_LIMIT > 0
-      ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
-      : undefined
+  const open = slotsOf(config, { store, log })
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
     log,
@@ -100,14 +101,12 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     slots: open,
     ledger: booked,
   })
-  const { HOST: host, PORT: port, TLS_MIN_VERSION: minVersion } = config
-  const listener = listening({ host, port, minVersion, fetch }, pair)
-  log('info', 'listening', { port: listener.port })
+  const listener = listens(config, { fetch, pair, link, log })
   measured.announce()
   const streams = streamsThatFit()
-  if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
-  if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
-  const beats = [...sweeping({ sweep, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
+  if (streams < FEW_STREAMS) once('warn', 'few_descriptors', { streams })
+  if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(config.HOST)}:${listener.port}`))
+  const beats = [setInterval(() => open?.renew(), RENEW_MS), ...(isFirst ? sweeping({ sweep, reconcile }, log) : [])]
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
@@ -119,6 +118,31 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   await store.close()
   await measured.stop()
   log('info', 'stopped')
+}
+
+interface Serving {
+  fetch: ReturnType<typeof gateway>['fetch']
+  pair: Pair | undefined
+  link: Link | undefined
+  log: Log
+}
+
+function listens({ HOST: host, PORT, TLS_MIN_VERSION: minVersion }: Config, { fetch, pair, link, log }: Serving) {
+  const { port = PORT, number: worker } = link ?? {}
+  const listener = listening({ host, port, minVersion, fetch, isShared: link !== undefined }, pair)
+  log('info', 'listening', { port: listener.port, ...(worker !== undefined && { worker }) })
+  link?.listening(listener.port)
+  link?.onPair(next => void listener.replace(next))
+  return listener
+}
+
+function keySetOf({ JWKS_URL: jwksUrl, ISSUER: issuer }: Config, log: Log) {
+  if ((jwksUrl ?? issuer) === undefined) return undefined
+  return keySet({ load: keySetSource({ call, jwksUrl, issuer }), now: Date.now, log })
+}
+
+function slotsOf({ CONCURRENT_LIMIT: limit }: Config, { store, log }: { store: Store; log: Log }) {
+  return limit > 0 ? slots({ store, now: Date.now, log, limit, process: crypto.randomUUID() }) : undefined
 }
 
 /** The front end that is served, if one is. @throws FrontendFault */

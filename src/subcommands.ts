@@ -6,7 +6,8 @@ export interface OwnFlag {
 }
 
 interface Declared {
-  readonly what: string
+  /** Nothing for what no person calls. */
+  readonly what?: string
   /** What it must be given besides flags, by the names that `--help` has for them. */
   readonly operands?: readonly string[]
   /** Flags in place of the settings: it reads no setting, and no environment. */
@@ -15,6 +16,7 @@ interface Declared {
 
 /** The subcommands: what each does and takes; without one the gateway serves. */
 export const subcommands = {
+  worker: {},
   healthcheck: { what: 'exit 0 if the gateway at HOST and PORT says it is well, else 1' },
   status: { what: 'show how the gateway that serves metrics at METRICS_ADDR fares; exit 1 if none answers' },
   rekey: { what: 'put DATA_KEY, or the key of the TEE, in place of DATA_KEY_PREVIOUS' },

@@ -63,6 +63,7 @@ describe('what is read', () => {
       TRUSTED_PROXIES: undefined,
       UPSTREAM_HEADER_SECONDS: 600,
       DRAIN_SECONDS: 30,
+      WORKERS: 1,
       LOG_FORMAT: 'text',
       LOG_LEVEL: 'info',
       DOCS: true,

@@ -13,7 +13,13 @@ afterEach(() => {
 })
 
 /** Answers with the key that the exchange knows, at `/stream` once it is told to end. */
-function served({ retiringMs = 40, minVersion = '1.3' as '1.2' | '1.3' } = {}) {
+function served({
+  retiringMs = 40,
+  minVersion = '1.3' as '1.2' | '1.3',
+  port = 0,
+  isShared = false,
+  pair = goodPair(),
+} = {}) {
   const gate = Promise.withResolvers<void>()
   const { around, exchangeOf } = observe({
     log: quiet,
@@ -36,8 +42,7 @@ function served({ retiringMs = 40, minVersion = '1.3' as '1.2' | '1.3' } = {}) {
       })() as unknown as ReadableStream,
     )
   })
-  const pair = goodPair()
-  const listener = listening({ host: '127.0.0.1', port: 0, minVersion, fetch, retiringMs }, pair)
+  const listener = listening({ host: '127.0.0.1', port, minVersion, fetch, retiringMs, isShared }, pair)
   let signal: () => void = quiet
   const refuses = Promise.withResolvers<void>()
   const stopped = listener.drained({
@@ -123,6 +128,20 @@ describe('a listener that is replaced', () => {
     expect(await kept.until('>')).not.toMatch(/^connection: close/im)
     await listener.replace(goodPair())
     await kept.ended
+  })
+})
+
+describe('listeners of several workers', () => {
+  test('are replaced one by one, and then all show the new key', async () => {
+    const first = served({ isShared: true })
+    const other = served({ isShared: true, port: first.port, pair: first.pair })
+    expect(await keysOf(first, 20)).toEqual(new Set([first.pair.spki]))
+    const next = goodPair()
+    const open = await streams(first, 20)
+    await Promise.all([first.replace(next), other.replace(next)])
+    expect(await keysOf(first, 20)).toEqual(new Set([next.spki]))
+    for (const listener of [first, other]) listener.endStreams()
+    await Promise.all(open.map(stream => stream.until('<end>')))
   })
 })
 

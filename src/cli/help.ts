@@ -1,7 +1,7 @@
 import { defaultText, flagOf, rows } from '../settings.ts'
 import { declared, type Subcommand, subcommands } from '../subcommands.ts'
 
-const names = Object.keys(subcommands) as readonly Subcommand[]
+const names = (Object.keys(subcommands) as readonly Subcommand[]).filter(name => declared(name).what !== undefined)
 
 /** What `--help` prints: how the program is called, and every setting, within 100 columns. */
 export function helpText(version: string): string {
@@ -12,7 +12,7 @@ ${table(
     ['  sealgate [flags]', 'serve'],
     ...names.map(name => [
       `  sealgate ${[name, ...(declared(name).operands ?? [])].join(' ')} [flags]`,
-      declared(name).what,
+      declared(name).what ?? '',
     ]),
     ['  sealgate --help | --version', 'print this, or the version'],
   ],

@@ -17,6 +17,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeOperators(config, reading)
   judgeFrontend(reading)
   judgeTee(config, reading)
+  judgeWorkers(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
 }
@@ -36,6 +37,15 @@ function judgeDevMode(
   if (TINFOIL_API_KEY && !OPENAI_BASE_URL && ALLOW_PLAINTEXT) {
     warnings.push('Dev mode lets unsealed bodies go to the real enclave: set ALLOW_PLAINTEXT=false to refuse them')
   }
+}
+
+function judgeWorkers({ WORKERS = 1, DATABASE_URL }: Partial<Config>, { dev, faults }: Reading): void {
+  if (WORKERS === 1) return
+  if (DATABASE_URL === 'sqlite::memory:')
+    faults.push(
+      'WORKERS: several cannot share a database in memory: give DATABASE_URL a file or PostgreSQL, or WORKERS=1',
+    )
+  if (dev) faults.push('WORKERS: dev mode is one process, with stand-ins of its own: set WORKERS=1')
 }
 
 function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading): void {

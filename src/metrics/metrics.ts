@@ -6,12 +6,20 @@ import { processGauges } from './process.ts'
 import { requestMeters } from './requests.ts'
 import { tokenMeters } from './tokens.ts'
 
+/** A metric as the client library gives it. */
+export interface Counted {
+  readonly name: string
+  readonly type: unknown
+}
+
 /** What is counted, and its text. */
 export interface Metrics {
   readonly meters: Meters
   /** The text format of Prometheus, and its media type. */
   readonly type: string
   text(): Promise<string>
+  /** The same for another process, to be summed. */
+  json(): Promise<readonly Counted[]>
   stop(): void
 }
 
@@ -27,6 +35,7 @@ export function metrics(facts: Facts): Metrics {
     meters: { ...requestMeters(registers, facts), ...tokenMeters(registers, facts), ...gateMeters(registers, facts) },
     type: registry.contentType,
     text: () => registry.metrics(),
+    json: () => registry.getMetricsAsJSON(),
     stop: told.stop,
   }
 }

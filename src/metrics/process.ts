@@ -9,15 +9,16 @@ const BEAT_MS = 500
 const LAG_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /** What is told of this process. The client's own set is Node's, and some of it is not so on Bun. */
-export function processGauges(registers: Registry[], { version, commit, tee, keysAgeMs, now }: Facts) {
+export function processGauges(registers: Registry[], { version, commit, tee, keysAgeMs, workers, now }: Facts) {
   new Gauge({
     registers,
     name: 'sealgate_build_info',
     help: 'Which program this is, and in which TEE.',
     labelNames: ['version', 'commit', 'tee'],
+    aggregator: 'first',
   }).set({ version, commit, tee }, 1)
   const startedAt = now() / 1000
-  gauge(registers, 'process_start_time_seconds', 'When it began to count.', () => startedAt)
+  gauge(registers, 'process_start_time_seconds', 'When it began to count.', () => startedAt, 'min')
   gauge(registers, 'process_resident_memory_bytes', 'Memory in use.', () => process.memoryUsage.rss())
   new Counter({
     registers,
@@ -35,9 +36,24 @@ export function processGauges(registers: Registry[], { version, commit, tee, key
       'sealgate_jwks_age_seconds',
       'Since the key set of the issuer was fetched.',
       () => keysAgeMs() / 1000,
+      'max',
     )
   }
+  if (workers) workerGauges(registers, workers)
   return { stop: heartbeat(registers) }
+}
+
+function workerGauges(registers: Registry[], workers: NonNullable<Facts['workers']>): void {
+  gauge(registers, 'sealgate_workers', 'Workers that are there.', () => workers.count)
+  new Counter({
+    registers,
+    name: 'sealgate_worker_deaths_total',
+    help: 'Workers that died, and were replaced.',
+    collect() {
+      this.reset()
+      this.inc(workers.deaths)
+    },
+  })
 }
 
 /** How late a timer rings tells how long others stood still; gives what ends it. */

@@ -36,6 +36,9 @@ export type Event =
   | 'vpc_login_failed'
   | 'tls_renewed'
   | 'tls_kept'
+  | 'supervising'
+  | 'worker_died'
+  | 'workers_failed'
   | 'draining'
   | 'cut'
   | 'stopped'
@@ -102,6 +105,12 @@ export interface Fields {
   /** Files of a folder that are not served. */
   left_out?: number
   port?: number
+  workers?: number
+  /** Which of them, from 0. */
+  worker?: number
+  /** A process's exit code: above 128 that, and the signal that ended it. */
+  exit?: number
+  deaths?: number
   tls?: TlsFaultCode
   /** Whole days that a certificate is good for. */
   days?: number

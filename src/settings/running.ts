@@ -10,6 +10,13 @@ export const running = {
     what: 'How long running streams may go on after SIGTERM before they are cut.',
     why: 'Operators: it has to end before the platform kills the process.',
   },
+  WORKERS: {
+    kind: integer(1, 256),
+    default: '1',
+    attested: false,
+    what: 'Processes that serve on the one port, each with a core of its own; one more watches over them.',
+    why: 'Operators whose one core is full: PostgreSQL suits several best.',
+  },
   LOG_FORMAT: {
     kind: choice('text', 'json'),
     default: 'text',

@@ -14,6 +14,9 @@ interface Deps {
 
 const DAY_MS = 86_400_000
 
+/** How often to look: two calls to the system, with a certificate in a file. */
+export const CERTIFICATES_MS = 5000
+
 /** Gives what looks, at each call, whether another pair is to be had, and serves with it; else the old one stays. */
 export function renewing({ source, first, replace, now, log }: Deps): () => Promise<void> {
   let inForce = first

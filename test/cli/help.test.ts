@@ -11,6 +11,8 @@ test('the help names the version, and every subcommand with what it takes', () =
   expect(help).toStartWith('sealgate 1.2.3:')
   for (const name of Object.keys(subcommands) as Subcommand[]) {
     const { what, operands = [], flags = {} } = declared(name)
+    // Nobody calls a worker.
+    if (what === undefined) continue
     expect(spaced).toContain(`sealgate ${[name, ...operands].join(' ')} [flags] ${what}`)
     for (const [flag, { value, what }] of Object.entries(flags))
       expect(spaced).toContain(` --${value ? `${flag} ${value}` : flag} ${what}`)

@@ -81,3 +81,13 @@ describe('PostgreSQL', () => {
     },
   )
 })
+
+describe('several workers', () => {
+  test.each<[string, Record<string, string>]>([
+    ['have no database in memory', { ...needed, DATABASE_URL: 'sqlite::memory:' }],
+    ['are not for dev mode', { DEV_MODE: 'true', DATABASE_URL: 'sqlite:x.db' }],
+  ])('%s', (_, env) => {
+    expect(read({ ...env, WORKERS: '1' }).config.WORKERS).toBe(1)
+    expect(faultsOf(() => read({ ...env, WORKERS: '2' }))).toEqual([expect.stringMatching(/^WORKERS: .+ WORKERS=1$/)])
+  })
+})
