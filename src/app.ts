@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { adminModels } from './features/admin/models.ts'
+import { admin } from './features/admin/routes.ts'
 import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
@@ -24,8 +24,10 @@ import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
 import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
+import { audit } from './gate/audit.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
+import { configs } from './gate/configs.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
 import { limited } from './gate/limited.ts'
@@ -79,7 +81,7 @@ export function gateway(parts: Parts) {
     receipted: receipted({ receipts: told, exchangeOf }),
   }
 
-  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
+  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs), audit: audit(sealing) }
   const accounts = users(ours)
   const owned = belongings(parts)
   const ruled = rules(sealing)
@@ -96,7 +98,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
+    .use(admin({ ...ours, ...out, rules: ruled, configs: configs(sealing), revoke: parts.open?.credentials.revoke }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
