@@ -1,6 +1,5 @@
 import { Elysia } from 'elysia'
-import { adminModels } from './features/admin/models.ts'
-import { adminUsers } from './features/admin/users.ts'
+import { admin } from './features/admin/routes.ts'
 import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
 import { mockLogin } from './features/auth/mock-login.ts'
@@ -28,6 +27,7 @@ import { apiKeys } from './gate/api-keys.ts'
 import { audit } from './gate/audit.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
+import { configs } from './gate/configs.ts'
 import { cors } from './gate/cors.ts'
 import { inFlight } from './gate/in-flight.ts'
 import { limited } from './gate/limited.ts'
@@ -82,7 +82,7 @@ export function gateway(parts: Parts) {
     receipted: receipted({ receipts: told, exchangeOf }),
   }
 
-  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
+  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs), audit: audit(sealing) }
   const accounts = users(ours)
   const owned = belongings(parts)
   const ruled = rules(sealing)
@@ -99,7 +99,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(administration({ ...ours, rules: ruled, modelIds: out.modelIds, audit: audit(sealing) }))
+    .use(admin({ ...ours, ...out, rules: ruled, configs: configs(sealing), revoke: parts.open?.credentials.revoke }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -162,10 +162,6 @@ type Cloud = Room<typeof conversations> &
   Room<typeof responses> &
   Room<typeof files> &
   Room<typeof passthrough>
-
-/** What is for administrators alone. */
-const administration = (deps: Room<typeof adminModels> & Room<typeof adminUsers>) =>
-  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminUsers(deps))
 
 /** What only a backend answers that keeps things. */
 const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { desc, sql } from 'drizzle-orm'
+import { desc, type SQL, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
 import { audit as table } from '../store/operators-schema.ts'
 import type { Store, Write } from '../store/store.ts'
@@ -37,6 +37,8 @@ export interface Done extends Omit<Deed, 'action'> {
 export interface Audit {
   /** The write that enters a change, to be done in one transaction with it. */
   entered(deed: Deed): Write
+  /** The same of a change that may find nothing to change: it is entered where the condition holds. To be prepared once. */
+  enteredWhere(condition: SQL): (deed: Deed) => Write
   /** A page, the latest first, and how many there are in all. @throws Problem `database_unavailable` */
   list(page: { limit: number; offset: number }): Promise<{ entries: Done[]; total: number }>
 }
@@ -49,14 +51,20 @@ interface Deps {
 
 /** The list of the changes, what was given with them sealed. */
 export function audit({ store, fields, now }: Deps): Audit {
-  const { insert, list, count } = prepare(store)
+  const { insert, insertWhere, list, count } = prepare(store)
   const placeOf = (row: string) => ({ table: 'audit', column: 'details', row })
+
+  function rowOf({ details, ...deed }: Deed) {
+    const at = now()
+    const id = at.toString(16).padStart(12, '0') + randomBytes(8).toString('hex')
+    return { ...deed, id, at, details: details && fields.seal(placeOf(id), JSON.stringify(details)) }
+  }
+
   return {
-    entered: ({ details, ...deed }) => {
-      const at = now()
-      const id = at.toString(16).padStart(12, '0') + randomBytes(8).toString('hex')
-      const sealed = details && fields.seal(placeOf(id), JSON.stringify(details))
-      return { statement: insert, values: { ...deed, id, at, details: sealed } }
+    entered: deed => ({ statement: insert, values: rowOf(deed) }),
+    enteredWhere: condition => {
+      const statement = insertWhere(condition)
+      return deed => ({ statement, values: rowOf(deed) })
     },
     list: async page => {
       const rows = await store.ask(() => list.execute({ ...page }))
@@ -71,6 +79,8 @@ export function audit({ store, fields, now }: Deps): Audit {
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`
+// Not every engine infers the type of a parameter in a SELECT.
+const text = (name: string) => sql`CAST(${value(name)} AS TEXT)`
 
 function prepare({ db }: Store) {
   return {
@@ -81,6 +91,13 @@ function prepare({ db }: Store) {
         ...{ action: value('action'), about: value('about'), details: value('details') },
       })
       .prepare(),
+    insertWhere: (condition: SQL) =>
+      db
+        .insert(table)
+        .select(
+          sql`SELECT ${text('id')}, CAST(${value('at')} AS BIGINT), ${text('admin')}, ${text('action')}, ${text('about')}, ${text('details')} WHERE ${condition}`,
+        )
+        .prepare(),
     list: db
       .select()
       .from(table)

@@ -2,7 +2,9 @@ import { asc, eq, sql } from 'drizzle-orm'
 import { foldedModel, type ModelRules, promptOf } from '../protocol/model-rules.ts'
 import type { Fields } from '../store/fields.ts'
 import { models as table } from '../store/operators-schema.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
+import { audit } from './audit.ts'
+import { watched } from './watched.ts'
 
 /** A model that has rules. */
 export interface RuledModel {
@@ -25,10 +27,10 @@ export interface Rules {
   current(): ModelRules | Promise<ModelRules>
   /** All, by their ids. */
   list(): Promise<RuledModel[]>
-  /** Makes changes, all or none. */
-  change(changes: readonly Change[]): Promise<void>
-  /** Forgets what is ruled about one; whether there was anything. */
-  forget(id: string): Promise<boolean>
+  /** Makes changes of an administrator's, and enters each in the list of what was changed: all or nothing. */
+  change(changes: readonly Change[], admin: string): Promise<void>
+  /** Forgets what is ruled about one, and enters that; whether there was anything. */
+  forget(id: string, admin: string): Promise<boolean>
 }
 
 interface Deps {
@@ -37,14 +39,13 @@ interface Deps {
   now: () => number
 }
 
-// A change is in force everywhere within five seconds; one is for reading.
-const KEPT_MS = 4000
+const IS_RULED = sql`EXISTS (SELECT 1 FROM ${table} WHERE ${table.id} = ${sql.placeholder('about')})`
 
-/** Rules in the database, and a copy in memory that is read anew every four seconds, when it is asked for. */
+/** Rules in the database, and a copy in memory. */
 export function rules({ store, fields, now }: Deps): Rules {
   const statements = prepare(store)
-  let known: { rules: ModelRules; at: number } | undefined
-  let reading: Promise<ModelRules> | undefined
+  const { entered, enteredWhere } = audit({ store, fields, now })
+  const enteredIfRuled = enteredWhere(IS_RULED)
 
   const placeOf = (row: string) => ({ table: 'models', column: 'system_prompt', row })
   const opened = (row: string, sealed: string | null) => (sealed === null ? null : fields.open(placeOf(row), sealed))
@@ -54,62 +55,46 @@ export function rules({ store, fields, now }: Deps): Rules {
     return rows.map(row => ({ id: row.spelled, public: row.public === 1, prompt: opened(row.id, row.systemPrompt) }))
   }
 
-  function read(): Promise<ModelRules> {
-    const at = now()
-    const begun = list()
-      .then(all => {
-        const rules = new Map(
-          all.map(({ id, public: isPublic, prompt }) => {
-            return [foldedModel(id), { public: isPublic, prompt: prompt === null ? undefined : promptOf(prompt) }]
-          }),
-        )
-        // One that a change came upon may hold what was before it.
-        if (reading === begun) known = { rules, at }
-        return rules
-      })
-      .finally(() => {
-        if (reading === begun) reading = undefined
-      })
-    return begun
-  }
+  const { current, changing } = watched({ read: async () => inForce(await list()), now })
 
-  function drop(): void {
-    known = undefined
-    reading = undefined
-  }
-
-  function writeOf(change: Change) {
-    const id = foldedModel(change.id)
-    const prompt = change.prompt ? fields.seal(placeOf(id), change.prompt) : null
-    const clears = Number(change.prompt !== undefined && prompt === null)
-    const isPublic = change.public === undefined ? null : Number(change.public ?? true)
+  /** A change, and its entry: that there is a prompt may be read for good, and no word of it. */
+  function writesOf(change: Change, admin: string): Write[] {
+    const [id, { prompt: given, public: ruled }] = [foldedModel(change.id), change]
+    const prompt = given ? fields.seal(placeOf(id), given) : null
+    const clears = Number(given !== undefined && prompt === null)
+    const isPublic = ruled === undefined ? null : Number(ruled ?? true)
+    const details = {
+      ...(ruled !== undefined && { public: ruled }),
+      ...(given !== undefined && { system_prompt: given ? 'set' : 'cleared' }),
+    }
     const values = { id, spelled: change.id, public: isPublic, prompt, clears, at: now() }
-    return { statement: statements.change, values }
+    return [{ statement: statements.change, values }, entered({ admin, action: 'models.change', about: id, details })]
   }
 
   return {
-    current: () => {
-      const age = known ? now() - known.at : -1
-      if (known && age >= 0 && age < KEPT_MS) return known.rules
-      reading ??= read()
-      return reading
-    },
+    current,
     list,
-    change: async changes => {
-      try {
-        await store.atomically(changes.map(writeOf))
-      } finally {
-        drop()
-      }
-    },
-    forget: async id => {
-      try {
-        return (await store.ask(() => statements.forget.execute({ id: foldedModel(id) }))).length > 0
-      } finally {
-        drop()
-      }
+    change: (changes, admin) => changing(() => store.atomically(changes.flatMap(change => writesOf(change, admin)))),
+    forget: async (given, admin) => {
+      const id = foldedModel(given)
+      if ((await store.ask(() => statements.find.execute({ id }))).length === 0) return false
+      const writes = [
+        { statement: statements.hold, values: { id } },
+        enteredIfRuled({ admin, action: 'models.forget', about: id, details: null }),
+        { statement: statements.forget, values: { id } },
+      ]
+      await changing(() => store.atomically(writes))
+      return true
     },
   }
+}
+
+function inForce(all: readonly RuledModel[]): ModelRules {
+  return new Map(
+    all.map(({ id, public: isPublic, prompt }) => {
+      return [foldedModel(id), { public: isPublic, prompt: prompt === null ? undefined : promptOf(prompt) }]
+    }),
+  )
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`
@@ -118,6 +103,7 @@ function prepare({ db }: Store) {
   const isPublic = sql`CAST(${value('public')} AS BIGINT)`
   const prompt = sql`CAST(${value('prompt')} AS TEXT)`
   const clears = sql`CAST(${value('clears')} AS BIGINT)`
+  const isIt = eq(table.id, value('id'))
   const row = { id: value('id'), spelled: value('spelled'), updatedAt: value('at') }
   return {
     list: db
@@ -138,10 +124,13 @@ function prepare({ db }: Store) {
         },
       })
       .prepare(),
-    forget: db
-      .delete(table)
-      .where(eq(table.id, value('id')))
-      .returning({ id: table.id })
+    find: db.select({ id: table.id }).from(table).where(isIt).prepare(),
+    /** Changes nothing, and holds the row until the transaction ends: of two that forget it, one finds it. */
+    hold: db
+      .update(table)
+      .set({ updatedAt: sql`${table.updatedAt}` })
+      .where(isIt)
       .prepare(),
+    forget: db.delete(table).where(isIt).prepare(),
   }
 }

@@ -42,3 +42,12 @@ export const audit = sqliteTable('audit', {
   /** Sealed JSON: what was given, no prompt in it. */
   details: text(),
 })
+
+/** What an operator tells front ends; of anything else nothing. */
+export const configs = sqliteTable('configs', {
+  name: text().primaryKey(),
+  /** As JSON. */
+  value: text().notNull(),
+  /** In milliseconds since the epoch. */
+  updatedAt: bigint('updated_at').notNull(),
+})

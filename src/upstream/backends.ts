@@ -2,6 +2,7 @@ import type { BackendName } from '../protocol/exchange.ts'
 import { OPEN_UP, SEALED_UP } from '../protocol/headers.ts'
 import type { Secret } from '../protocol/secret.ts'
 import { ASK_METRICS_HEADER } from '../protocol/usage.ts'
+import type { Write } from '../store/store.ts'
 
 /** What a backend is given in place of the caller's token. */
 export interface Credentials {
@@ -9,6 +10,11 @@ export interface Credentials {
   current(): string | Promise<string>
   /** Whether there is another one now than this, which was refused. Never throws. */
   renewed(refused: string): Promise<boolean>
+  /**
+   * Forgets the one in force, here and in the database, in one transaction with a write: the next to ask has another.
+   * Absent where it is a setting. @throws Problem `database_unavailable`
+   */
+  revoke?(entry: Write): Promise<void>
 }
 
 /** A place that answers requests. */

@@ -1,7 +1,7 @@
 import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
 import { keptSecrets } from '../store/schema.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
 
 /** A key in the database, and what it stands there as. */
 export interface StoredKey {
@@ -10,11 +10,14 @@ export interface StoredKey {
   readonly sealed: string
 }
 
-/** A key that was given to us, sealed in the database under a name. Each method throws Problem `database_unavailable`. */
+/** A key that was given to us, sealed in the database under a name. */
 export interface KeptKey {
+  /** @throws Problem `database_unavailable` */
   find(): Promise<StoredKey | undefined>
-  /** Stores a key in the place of what was seen there; `false`, and nothing is stored, where another came first. */
+  /** Stores a key in the place of what was seen there; `false`, and nothing is stored, where another came first. @throws Problem `database_unavailable` */
   replace(seen: StoredKey | undefined, key: string): Promise<boolean>
+  /** The write that takes it out of the database. */
+  readonly removed: Write
 }
 
 interface Deps {
@@ -26,7 +29,7 @@ interface Deps {
 /** Keeps a key by its name: under another name it does not open. */
 export function keptKey(name: string, { store, fields, now }: Deps): KeptKey {
   const place = { table: 'kept_secrets', column: 'value', row: name }
-  const { find, replace } = statements(store)
+  const { find, replace, remove } = statements(store)
 
   function opened(sealed: string): string | undefined {
     try {
@@ -46,6 +49,7 @@ export function keptKey(name: string, { store, fields, now }: Deps): KeptKey {
       const values = { name, value: fields.seal(place, key), at: now(), seen: seen?.sealed ?? '' }
       return (await store.ask(() => replace.execute(values))).length > 0
     },
+    removed: { statement: remove, values: { name } },
   }
 }
 
@@ -64,5 +68,6 @@ function statements({ db }: Store) {
       })
       .returning({ name: keptSecrets.name })
       .prepare(),
+    remove: db.delete(keptSecrets).where(eq(keptSecrets.name, name)).prepare(),
   }
 }

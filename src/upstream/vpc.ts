@@ -1,11 +1,12 @@
-import { faultOf, type Log } from '../protocol/log.ts'
+import type { Log } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Fields } from '../store/fields.ts'
 import type { Store } from '../store/store.ts'
 import type { Credentials } from './backends.ts'
+import { byLogin, type Found } from './by-login.ts'
 import type { Send } from './call.ts'
-import { keptKey, type StoredKey } from './kept-key.ts'
-import { LoginRefused, login, type Membership } from './login.ts'
+import { keptKey } from './kept-key.ts'
+import { LoginRefused, type Membership } from './login.ts'
 
 /** A backend that does not let us in at the start; the message says what to check. */
 export class LoginFault extends Error {
@@ -27,80 +28,89 @@ export interface Vpc extends Credentials {
   begin(): Promise<void>
 }
 
+interface Held extends Found {
+  readonly authorization: string
+  /** When it was found, in milliseconds since the epoch. */
+  readonly at: number
+}
+
 // One that gives keys which are refused is asked for another no more often.
 const PAUSE_MS = 10_000
+// What is taken back is out of use everywhere within five seconds; one is for reading.
+const KEPT_MS = 4000
 
 /**
  * The key of a login with a shared secret (NEAR AI's VPC login): of memory, else of the database, else by a login. It
- * is stored there sealed, for restarts and for the other processes. Where it is refused, what another process has
- * stored meanwhile takes its place, else a new login does: one at a time, and one in ten seconds.
+ * is stored there sealed, for restarts and for the other processes, and looked at again every four seconds, when it is
+ * asked for. Where it is refused, what another process has stored meanwhile takes its place, else a new login does: one
+ * at a time, and one in ten seconds. Where it was taken out of the database, as it is when it is revoked, whoever comes
+ * first logs in.
  */
 export function vpc({ at, send, store, fields, now, log }: Deps): Vpc {
   // Sealed under its name: the key of one address or client opens for no other.
   const kept = keptKey(`vpc ${at.clientId} ${at.baseUrl}`, { store, fields, now })
-  let held: string | undefined
-  let beginning: Promise<string> | undefined
-  let renewing: Promise<boolean> | undefined
+  const { stored, anew } = byLogin({ at, kept, send, now, log })
+  let held: Held | undefined
+  let changes = 0
   let renewedAt = Number.NEGATIVE_INFINITY
 
-  const hold = (key: string) => {
-    held = `Bearer ${key}`
-    return held
+  function isWithin(ms: number, at: number): boolean {
+    const age = now() - at
+    return age >= 0 && age < ms
   }
 
-  const stored = (): Promise<StoredKey | undefined> => kept.find().catch(unkept)
+  const isHeld = (authorization: string) => held?.authorization === authorization
 
-  // Without the database the key is still good for this process.
-  function unkept(error: unknown): undefined {
-    log('warn', 'credentials_failed', { fault: faultOf(error) })
+  /** Holds what is found, unless another key or a revocation came upon it: it may be what was before. */
+  async function hold(find: () => Promise<Found | undefined>): Promise<void> {
+    const [before, at] = [changes, now()]
+    const found = await find()
+    if (!found || before !== changes) return
+    const authorization = `Bearer ${found.key}`
+    if (!isHeld(authorization)) changes++
+    held = { ...found, authorization, at }
   }
 
-  async function byLogin(seen: StoredKey | undefined): Promise<string> {
-    const key = await login({ ...at, send, now }).catch(error => {
-      log('error', 'vpc_login_failed', wordsOf(error))
-      throw error
-    })
-    log('info', 'vpc_login')
-    const isFirst = await kept.replace(seen, key).catch(unkept)
-    // Of processes that logged in at once all take the same, so that what ends one ends all.
-    const other = isFirst === false ? await stored() : undefined
-    // What was refused may stand there still, where the database could not be asked what does.
-    return hold(other?.key === undefined || `Bearer ${other.key}` === held ? key : other.key)
-  }
-
-  async function begin(): Promise<string> {
+  async function look(): Promise<Found> {
     const seen = await stored()
-    return seen?.key === undefined ? byLogin(seen) : hold(seen.key)
+    if (seen?.key !== undefined) return { key: seen.key, isStored: true }
+    const isRevoked = seen === undefined && held?.isStored
+    return held && !isRevoked ? held : anew(seen, held?.key)
   }
 
-  async function renew(refused: string): Promise<boolean> {
+  const looked = alone(async function begin(): Promise<string> {
+    await hold(look)
+    return held?.authorization ?? begin()
+  })
+
+  async function another(): Promise<Found | undefined> {
+    const refused = held?.key
     const seen = await stored()
-    if (seen?.key !== undefined && `Bearer ${seen.key}` !== refused) return hold(seen.key) !== refused
-    const age = now() - renewedAt
-    if (age >= 0 && age < PAUSE_MS) return false
+    if (seen?.key !== undefined && seen.key !== refused) return { key: seen.key, isStored: true }
+    if (isWithin(PAUSE_MS, renewedAt)) return undefined
     renewedAt = now()
-    return byLogin(seen).then(
-      () => true,
-      () => false,
-    )
+    return anew(seen, refused)
   }
 
-  const current = () => {
-    if (held !== undefined) return held
-    beginning ??= begin().finally(() => {
-      beginning = undefined
-    })
-    return beginning
-  }
+  // Where it fails the log tells it.
+  const renew = alone(() => hold(another).catch(() => undefined))
+
+  const current = () => (held && isWithin(KEPT_MS, held.at) ? held.authorization : looked())
 
   return {
     current,
     renewed: async refused => {
-      if (held !== refused) return true
-      renewing ??= renew(refused).finally(() => {
-        renewing = undefined
-      })
-      return renewing
+      if (!isHeld(refused)) return true
+      await renew()
+      return !isHeld(refused)
+    },
+    revoke: async entry => {
+      try {
+        await store.atomically([kept.removed, entry])
+      } finally {
+        changes++
+        held = undefined
+      }
     },
     begin: async () => {
       try {
@@ -112,9 +122,15 @@ export function vpc({ at, send, store, fields, now, log }: Deps): Vpc {
   }
 }
 
-function wordsOf(error: unknown) {
-  if (error instanceof LoginRefused) return { status: error.answered }
-  return error instanceof Problem ? { code: error.code } : { fault: faultOf(error) }
+/** One run at a time: who asks meanwhile shares the one under way. */
+function alone<T>(run: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined
+  return () => {
+    underWay ??= run().finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
 }
 
 function whyOf(cause: unknown): string {

@@ -223,6 +223,18 @@ describe.each(engines)('on $name', ({ fresh, kept }) => {
     }
   })
 
+  test('none is in the list of changes, nor in what a user did', async () => {
+    const [audit, activity] = ['/admin/audit', `/admin/users/${ada?.user}/activity`]
+    for (const [path, said] of [
+      [audit, 'models.change'],
+      [activity, 'file_upload'],
+    ] as const) {
+      const text = (await (await root?.ask('GET', path))?.text()) ?? ''
+      expect(text).toContain(said)
+      expect([path, channelsIn(text)]).toEqual([path, []])
+    }
+  })
+
   test('none is in what the database keeps', async () => {
     const bytes = await kept(url)
     // What is in no secret is found there in this way.

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { Glob } from 'bun'
 import { audit } from '../../src/gate/audit.ts'
 import { engines } from '../kit/engines.ts'
 import { population } from '../kit/population.ts'
@@ -36,4 +38,22 @@ describe.each(engines)('on $name', ({ fresh }) => {
     await store.atomically([{ ...first, values: { ...first.values, details: second.values['details'] } }])
     await expect(list({ limit: 100, offset: 0 })).rejects.toThrow('does not open')
   })
+})
+
+test('entries are only added: what alone knows the table but for rekeys has no statement that changes or deletes', async () => {
+  const root = join(import.meta.dir, '..', '..', 'src')
+  const sources = await Promise.all(
+    [...new Glob('**/*.ts').scanSync(root)].map(async name => ({
+      name,
+      text: await Bun.file(join(root, name)).text(),
+    })),
+  )
+  const imports = /import \{[^}]*\baudit\b[^}]*\} from '[^']*operators-schema\.ts'/
+  const knowing = sources.filter(({ text }) => imports.test(text) || /\* as .*operators-schema/.test(text))
+  expect(knowing.map(({ name }) => name).sort()).toEqual(['gate/audit.ts', 'store/sealed-columns.ts'])
+  const [own] = knowing.filter(({ name }) => name === 'gate/audit.ts')
+  const asked = own?.text.match(/\.(?:insert|select|update|delete|onConflict\w*)\(/g) ?? []
+  expect(new Set(asked)).toEqual(new Set(['.insert(', '.select(']))
+  const changing = /\b(?:update|delete from|replace into|truncate|drop table|alter table)\s+"?audit\b/i
+  expect(sources.filter(({ text }) => changing.test(text)).map(({ name }) => name)).toEqual([])
 })

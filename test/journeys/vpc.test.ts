@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { devIssuer } from '../../src/dev/issuer.ts'
+import { account, by } from '../kit/account.ts'
 import { type Running, start as startProgram } from '../kit/binary.ts'
+import { clockAt } from '../kit/clock.ts'
 import { CLOUD_TEXT, clouds } from '../kit/cloud.ts'
 import { freshDirectory } from '../kit/directory.ts'
-import { startGateway } from '../kit/gateway.ts'
+import { engines } from '../kit/engines.ts'
+import { type Kit, startGateway } from '../kit/gateway.ts'
 
 const SECRET = 'what both sides know'
 const LOGIN = 'POST auth/vpc/login'
@@ -65,6 +68,36 @@ describe('a gateway whose key was revoked', () => {
     expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([502, 'false'])
     expect(heard.filter(({ path }) => path.endsWith('transcriptions'))).toHaveLength(1)
     expect([(await chat()).status, logins()]).toEqual([200, 2])
+  })
+})
+
+describe('a key that an administrator takes back', () => {
+  test('is gone for the next request here, and for the next after five seconds of another process', async () => {
+    const clock = clockAt()
+    const { cloud, heard } = await start({ secret: SECRET, now: clock.now })
+    const options = {
+      ...{ upstream: 'http://127.0.0.1:1', isSealing: false, cloud: new URL(cloud.url).origin, vpcSecret: SECRET },
+      ...{ database: await engines[0]!.fresh(), now: clock.now, admins: { emails: ['root@example.com'] } },
+      mockLogin: true,
+    }
+    const [here, there] = [await startGateway(options), await startGateway(options)]
+    started.push(here, there)
+    const root = await account(here, 'root@example.com')
+    const logins = () => cloud.counts.get(LOGIN)
+    const keyBy = async (kit: Kit) => {
+      expect((await by(kit, root.headers.authorization).ask('GET', '/models')).status).toBe(200)
+      return heard.findLast(({ path }) => path.endsWith('models'))?.headers.get('authorization')
+    }
+    const old = await keyBy(here)
+    expect([await keyBy(there), logins()]).toEqual([old, 1])
+    expect((await root.ask('POST', '/admin/vpc/revoke')).status).toBe(204)
+    const key = await keyBy(here)
+    expect([key === old, logins()]).toEqual([false, 2])
+    clock.pass(5000)
+    expect([await keyBy(there), logins()]).toEqual([key, 2])
+    const { entries } = await root.told<{ entries: object[] }>('GET', '/admin/audit')
+    expect(entries).toMatchObject([{ action: 'vpc.revoke', about: null, details: null }])
+    expect(here.lines.concat(there.lines).join('')).not.toContain(key?.replace('Bearer ', '') ?? '')
   })
 })
 

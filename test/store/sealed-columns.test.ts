@@ -3,7 +3,6 @@ import { getTableName } from 'drizzle-orm'
 import { states } from '../../src/features/auth/states.ts'
 import { fileRows } from '../../src/features/files/rows.ts'
 import { settings } from '../../src/features/users/settings.ts'
-import { audit } from '../../src/gate/audit.ts'
 import { rules } from '../../src/gate/rules.ts'
 import { fields } from '../../src/store/fields.ts'
 import { audit as audits, bans, models } from '../../src/store/operators-schema.ts'
@@ -50,10 +49,9 @@ describe.each(engines)('on $name', ({ fresh }) => {
     await store.db.insert(belongings).values(file).prepare().execute()
     const told = { id: 'file-1', bytes: 1, createdAt: 1, expiresAt: null, filename: 'x', purpose: 'y' }
     await store.atomically([fileRows(kept).noted('u_1', told)])
-    await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }])
+    await rules(kept).change([{ id: 'a', prompt: 'Be brief.' }], 'u_1')
     const content = fields(keys.fields).seal({ table: 'receipts', column: 'content', row: 'rcpt_1' }, 'x')
     await store.db.insert(receipts).values({ id: 'rcpt_1', owner: 'j_1', content }).prepare().execute()
-    await store.atomically([audit(kept).entered({ admin: 'u_1', action: 'vpc.revoke', about: null, details: {} })])
     const reason = fields(keys.fields).seal({ table: 'bans', column: 'reason', row: 'j_1' }, 'x')
     await store.db.insert(bans).values({ owner: 'j_1', reason, bannedBy: 'u_1', at: 1 }).prepare().execute()
     const sealed: string[] = []

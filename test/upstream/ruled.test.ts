@@ -39,10 +39,11 @@ afterAll(async () => {
 async function ruling(way: 'cloud' | 'enclave', base = upstream.url): Promise<Kit> {
   const url = await engines[0]!.fresh()
   const { store, keys } = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
-  await rules({ store, fields: fields(keys.fields), now: Date.now }).change([
+  const changes = [
     { id: 'shut', public: false },
     { id: 'told', prompt: PROMPT },
-  ])
+  ]
+  await rules({ store, fields: fields(keys.fields), now: Date.now }).change(changes, 'u_1')
   await store.close()
   const backend = way === 'cloud' ? { cloud: base, isSealing: false } : { enclaveHosts: ['*.inference.tinfoil.sh'] }
   const kit = await startGateway({ upstream: base, database: url, ...backend })

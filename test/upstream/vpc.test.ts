@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { logger } from '../../src/gate/log.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
@@ -7,42 +7,11 @@ import type { Store } from '../../src/store/store.ts'
 import { type Send, send } from '../../src/upstream/call.ts'
 import { LoginFault, vpc } from '../../src/upstream/vpc.ts'
 import { clockAt } from '../kit/clock.ts'
-import { clouds } from '../kit/cloud.ts'
-import { DATA_KEY } from '../kit/database.ts'
 import { engines } from '../kit/engines.ts'
-
-const SECRET = 'what both sides know'
-const LOGIN = 'POST auth/vpc/login'
-
-const { start, clear } = clouds()
-afterEach(clear)
+import { fifty, LOGIN, loggingIn, SECRET } from '../kit/logging-in.ts'
 
 describe.each(engines)('on $name, a key that a login gives', ({ fresh, run, kept }) => {
-  let url: string
-  let opened: Awaited<ReturnType<typeof openStore>>
-  beforeAll(async () => {
-    url = await fresh()
-    opened = await openStore({ url, dataKey: Buffer.from(DATA_KEY, 'hex'), identityKey: undefined })
-  })
-  afterAll(() => opened.store.close())
-
-  /** A cloud, and processes that log in there, as somebody new unless told. */
-  async function setUp() {
-    const clock = clockAt()
-    const { cloud, ask } = await start({ secret: SECRET, now: clock.now })
-    const clientId = crypto.randomUUID()
-    const lines: string[] = []
-    const log = logger({ format: 'text', level: 'debug', now: clock.now, write: line => lines.push(line) })
-    const process = (given: { baseUrl?: string; clientId?: string; store?: Store; send?: Send } = {}) =>
-      vpc({
-        at: { baseUrl: cloud.url, clientId, secret: new Secret(SECRET), ...given },
-        ...{ send, store: opened.store, fields: fields(opened.keys.fields), now: clock.now, log, ...given },
-      })
-    const opens = async (authorization: string) => (await ask('GET models', undefined, authorization)).status
-    return { clock, cloud, clientId, lines, process, opens, logins: () => cloud.counts.get(LOGIN) ?? 0 }
-  }
-
-  const fifty = <T>(act: () => T | Promise<T>) => Promise.all(Array.from({ length: 50 }, async () => act()))
+  const { start, setUp, url, store } = loggingIn(fresh)
 
   test('takes one login for fifty who ask at once', async () => {
     const { process, opens, logins } = await setUp()
@@ -130,7 +99,7 @@ describe.each(engines)('on $name, a key that a login gives', ({ fresh, run, kept
   test('stands in the database sealed, and nowhere in the clear', async () => {
     const { process, clientId } = await setUp()
     const key = (await process().current()).replace('Bearer ', '')
-    const all = await kept(url)
+    const all = await kept(url())
     expect([all.includes(clientId), all.includes(key), all.includes(SECRET)]).toEqual([true, false, false])
   })
 
@@ -138,26 +107,27 @@ describe.each(engines)('on $name, a key that a login gives', ({ fresh, run, kept
     const { process, logins, clientId } = await setUp()
     await process().current()
     const damage = `UPDATE kept_secrets SET value = 'f1.damaged' WHERE name LIKE 'vpc ${clientId} %'`
-    await run(url, damage)
+    await run(url(), damage)
     const key = await process().current()
     expect([await process().current(), logins()]).toEqual([key, 2])
   })
 
-  test('that is had anew is taken, though the one that was refused stands stored', async () => {
+  test('that is had anew takes the place of the one that was refused, though that could not be seen there', async () => {
     const { process, cloud, opens } = await setUp()
     let asked = 0
     // The second time it is asked, which key is stored cannot be told.
-    const ask: Store['ask'] = act => (++asked === 3 ? Promise.reject(new Error('away')) : opened.store.ask(act))
-    const { current, renewed } = process({ store: { ...opened.store, ask } })
+    const ask: Store['ask'] = act => (++asked === 3 ? Promise.reject(new Error('away')) : store().ask(act))
+    const { current, renewed } = process({ store: { ...store(), ask } })
     const old = await current()
     cloud.revoke()
     expect([asked, await renewed(old), await opens(await current())]).toEqual([2, true, 200])
+    expect(await process().current()).toBe(await current())
   })
 
   test('is good where the database cannot be asked, but then for one process', async () => {
     const { process, opens, lines } = await setUp()
-    const store: Store = { ...opened.store, ask: () => Promise.reject(new Error('marked')) }
-    expect(await opens(await process({ store }).current())).toBe(200)
+    const away: Store = { ...store(), ask: () => Promise.reject(new Error('marked')) }
+    expect(await opens(await process({ store: away }).current())).toBe(200)
     expect(lines.join('')).toMatch(
       /^.* warn {2}credentials_failed fault=Error.*\n.* info {2}vpc_login\n.*credentials_failed/,
     )

@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import type { access } from '../../gate/access.ts'
+import { type access, callerOf } from '../../gate/access.ts'
 import type { limited } from '../../gate/limited.ts'
 import type { Change, RuledModel, Rules } from '../../gate/rules.ts'
 import { ruleDetail, rulesDetail } from '../../protocol/admin-docs.ts'
@@ -9,14 +9,15 @@ import { flag, invalidBody, line, nullable, optional, prose, readMembers } from 
 import { foldedModel, MOST_ID } from '../../protocol/model-rules.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
+import { done, told } from './answers.ts'
+import { type ModelIds, requireListed } from './listed.ts'
 import { pageOf, requireNone, wantsForce } from './query.ts'
 
 interface Deps {
   access: ReturnType<typeof access>
   limited: ReturnType<typeof limited>
   rules: Rules
-  /** The ids of all models that the backends tell. */
-  modelIds: () => Promise<readonly string[]>
+  modelIds: ModelIds
   ownBody: OwnBody
 }
 
@@ -52,9 +53,9 @@ export const adminModels = (deps: Deps) => {
       async ({ exchange }) => {
         requireNone(exchange.target.query)
         const id = idIn(exchange)
-        if (id === undefined || !(await rules.forget(id)))
+        if (id === undefined || !(await rules.forget(id, callerOf(exchange))))
           throw new Problem('not_found', 'Nothing is ruled about that model.')
-        return new Response(null, { status: 204, headers: NO_STORE })
+        return done()
       },
       { ...GUARD, detail: ruleDetail() },
     )
@@ -64,9 +65,9 @@ async function change(request: Request, exchange: Exchange, { ownBody, rules, mo
   const isForced = wantsForce(exchange.target.query)
   const changes = await changesIn(await ownBody(request, exchange))
   const ids = changes.map(({ id }) => foldedModel(id))
-  if (!isForced) requireListed(ids, new Set((await modelIds()).map(foldedModel)))
+  if (!isForced) await requireListed(ids, modelIds)
   requireRoom(await rules.list(), changes)
-  await rules.change(changes)
+  await rules.change(changes, callerOf(exchange))
   const after = new Map((await rules.list()).map(model => [foldedModel(model.id), model]))
   return told(ids.flatMap(id => after.get(id) ?? []).map(shown))
 }
@@ -101,13 +102,6 @@ function requireRoom(before: readonly RuledModel[], changes: readonly Change[]):
     throw invalidBody(`all prompts together would be longer than ${MOST_BYTES} bytes: shorten some, or take some back.`)
 }
 
-function requireListed(ids: readonly string[], listed: ReadonlySet<string>): void {
-  const at = ids.findIndex(id => !listed.has(id))
-  if (at < 0) return
-  const which = `the ${at + 1}. of the ${ids.length} models it names`
-  throw invalidBody(`${which} is on no backend's list; with "?force=true" it is ruled about all the same.`)
-}
-
 /** The id in a path; none where what is there is no text. */
 function idIn({ target }: Exchange): string | undefined {
   try {
@@ -121,6 +115,3 @@ const shown = ({ id, public: isPublic, prompt }: RuledModel) => ({
   model_id: id,
   settings: { public: isPublic, ...(prompt !== null && { system_prompt: prompt }) },
 })
-
-const NO_STORE = { 'cache-control': 'no-store' }
-const told = (shown: object) => Response.json(shown, { headers: NO_STORE })
