@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { adminBans } from './features/admin/bans.ts'
 import { adminModels } from './features/admin/models.ts'
 import { attestation } from './features/attestation/routes.ts'
 import { flow, type SignInOptions } from './features/auth/flow.ts'
@@ -24,6 +25,8 @@ import { access } from './gate/access.ts'
 import { activity } from './gate/activity.ts'
 import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
+import { audit } from './gate/audit.ts'
+import { bans } from './gate/bans.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { cors } from './gate/cors.ts'
@@ -64,18 +67,19 @@ const NO_SIGN_IN: SignInOptions = {
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
-  const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const banned = bans({ ...sealing, audit: audit(sealing) })
+  const bounds = { ...parts, callers: parts.limiter, inFlight: inFlight(parts.maxInFlight), bans: banned }
   const settings = settingsOf(parts)
   const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: settingsDigestOf(settings) })
-  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...parts, ...bounds, receipts: told }) })
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const gates = {
-    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
-    limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
+    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, bans: banned, exchangeOf }),
+    limited: limited({ ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
     receipted: receipted({ receipts: told, exchangeOf }),
   }
 
@@ -96,7 +100,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(adminModels({ ...ours, rules: ruled, modelIds: out.modelIds }))
+    .use(administration({ ...ours, bans: banned, rules: ruled, modelIds: out.modelIds }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -122,13 +126,18 @@ export function gateway(parts: Parts) {
       return answer(error, exchange)
     }
   })
-  const acts = activity(store)
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
-  const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
+  const sweep = sweepOf(parts, [addresses, parts.slots, people.sessions, accounts, signIns, told, banned])
+  return { fetch, sweep, heedBans: banned.heed, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
+}
+
+/** Deletes what has ended of all of these. */
+function sweepOf({ store, now }: Parts, all: readonly ({ sweep(): Promise<void> } | undefined)[]) {
+  const acts = activity(store)
+  return async () => {
+    for (const swept of all) await swept?.sweep()
     await acts.sweep(now())
   }
-  return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
 
 /** What readiness asks for. */
@@ -154,6 +163,11 @@ function routable(request: Request): Request {
 }
 
 type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
+
+/** What operators steer while it runs. */
+const administration = (deps: Room<typeof adminModels> & Room<typeof adminBans>) =>
+  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminBans(deps))
+
 type Cloud = Room<typeof conversations> &
   Room<typeof durable> &
   Room<typeof responses> &

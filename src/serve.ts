@@ -38,6 +38,8 @@ const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Two reads by an index, where there is nothing to do.
 const RECONCILE_MS = 5000
+// What is under way of whoever was banned elsewhere is cut within five seconds: one read may fail.
+const BANS_MS = 2000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
 // What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
@@ -83,7 +85,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
       ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
-  const { fetch, sweep, reconcile } = gateway({
+  const { fetch, sweep, heedBans, reconcile } = gateway({
     log,
     now: Date.now,
     tee,
@@ -107,7 +109,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
-  const beats = [...sweeping({ sweep, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
+  const beats = [...sweeping({ sweep, heedBans, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
@@ -171,12 +173,14 @@ function chosen(config: Config) {
   }
 }
 
-function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {
+type Beats = Pick<ReturnType<typeof gateway>, 'sweep' | 'heedBans' | 'reconcile'>
+
+function sweeping({ sweep, heedBans, reconcile }: Beats, log: Log) {
   const each = (ms: number, act: () => Promise<void>) =>
     setInterval(() => {
       act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
     }, ms)
-  return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
+  return [each(SWEEP_MS, sweep), each(BANS_MS, heedBans), each(RECONCILE_MS, reconcile)]
 }
 
 function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {

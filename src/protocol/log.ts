@@ -38,6 +38,7 @@ export type Event =
   | 'tls_kept'
   | 'draining'
   | 'cut'
+  | 'owner_cut'
   | 'stopped'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const

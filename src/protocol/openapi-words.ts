@@ -97,6 +97,10 @@ export const PARAMETERS = {
   PageLimit: inQuery('limit', 'How many at most, 1 to 100; 20 unless told.'),
   Offset: inQuery('offset', 'How many are left out before them; 0 unless told.'),
   Force: inQuery('force', '`true`: whether or not a backend lists the models; `false` unless told.'),
+  OwnerId: inPath('owner', 'The id of an owner: `u_` or `j_` and 32 hex digits.', {
+    type: 'string',
+    pattern: '^[uj]_[0-9a-f]{32}$',
+  }),
   ModelId: inPath('rest', 'The id of a model; a `/` in it is written plainly.', { type: 'string' }),
 } as const
 
@@ -152,7 +156,7 @@ export const ALWAYS: readonly HeaderName[] = ['X-Request-Id', 'X-Protocol-Versio
 /** Headers that some statuses bring along. */
 export const BROUGHT: Readonly<Record<string, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
-  403: ['WWW-Authenticate'],
+  403: ['WWW-Authenticate', 'Retry-After'],
   425: ['Retry-After'],
   429: ['Retry-After', 'Retry-After-Ms', 'X-Should-Retry', ...LIMIT_HEADERS],
   503: ['Retry-After'],

@@ -44,6 +44,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/files/:id/content': ['GET', 'HEAD'],
   '/v1/admin/models': ['GET', 'HEAD', 'PATCH'],
   '/v1/admin/models/*': ['DELETE'],
+  '/v1/admin/owners/:owner/ban': ['DELETE', 'GET', 'HEAD', 'POST'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],
