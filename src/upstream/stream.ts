@@ -42,6 +42,8 @@ export function tapped(source: Source, { now, signal, seen, ended }: Watch): Asy
     // One who is cut may never read on, and nobody drops it for them.
     if (!begun || signal.reason instanceof Problem) end()
   })
+  // Cut between its headers and here.
+  if (signal.aborted) source.destroy()
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     begun = true

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { Readable } from 'node:stream'
 import { userOwnerOf } from '../../src/protocol/principal.ts'
+import { Problem } from '../../src/protocol/problem.ts'
+import { tapped } from '../../src/upstream/stream.ts'
 import { account } from '../kit/account.ts'
 import { runOn } from '../kit/database.ts'
 import { engines } from '../kit/engines.ts'
@@ -173,4 +176,13 @@ describe('when its caller is banned', () => {
     expect(upstream.wires).toEqual([])
     await free()
   })
+})
+
+test('an answer that is cut before anybody watches it breaks off', async () => {
+  const source = Object.assign(Readable.from([Buffer.from('short')]), { complete: true })
+  const endings: string[] = []
+  const signal = AbortSignal.abort(new Problem('account_restricted', 'banned'))
+  const body = tapped(source, { now: Date.now, signal, ended: ({ ending }) => endings.push(ending) })
+  expect(await Array.fromAsync(body).catch(() => 'broken')).toBe('broken')
+  expect([endings, source.destroyed]).toEqual([['cancelled'], true])
 })
