@@ -25,6 +25,7 @@ import { activity } from './gate/activity.ts'
 import { admins } from './gate/admins.ts'
 import { apiKeys } from './gate/api-keys.ts'
 import { audit } from './gate/audit.ts'
+import { bans } from './gate/bans.ts'
 import { belongings } from './gate/belongings.ts'
 import { callers } from './gate/callers.ts'
 import { configs } from './gate/configs.ts'
@@ -67,18 +68,19 @@ const NO_SIGN_IN: SignInOptions = {
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
-  const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
   const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const banned = bans({ ...sealing, audit: audit(sealing) })
+  const bounds = { ...parts, callers: parts.limiter, inFlight: inFlight(parts.maxInFlight), bans: banned }
   const settings = settingsOf(parts)
   const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: settingsDigestOf(settings) })
-  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...parts, ...bounds, receipts: told }) })
+  const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
   const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const gates = {
-    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
-    limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
+    access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, bans: banned, exchangeOf }),
+    limited: limited({ ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
     receipted: receipted({ receipts: told, exchangeOf }),
   }
 
@@ -86,6 +88,7 @@ export function gateway(parts: Parts) {
   const accounts = users(ours)
   const owned = belongings(parts)
   const ruled = rules(sealing)
+  const steered = { rules: ruled, bans: banned, configs: configs(sealing), revoke: parts.open?.credentials.revoke }
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
   const pages = frontend({ ...parts, exchangeOf })
@@ -99,7 +102,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(admin({ ...ours, ...out, rules: ruled, configs: configs(sealing), revoke: parts.open?.credentials.revoke }))
+    .use(admin({ ...ours, ...out, ...steered }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -125,13 +128,18 @@ export function gateway(parts: Parts) {
       return answer(error, exchange)
     }
   })
-  const acts = activity(store)
   // Both limits keep their rows in one table, and whoever sweeps it sweeps for both.
-  const sweep = async () => {
-    for (const swept of [addresses, parts.slots, people.sessions, accounts, signIns, told]) await swept?.sweep()
-    await acts.sweep(now() - parts.activityDays * DAY_MS)
+  const sweep = sweepOf(parts, [addresses, parts.slots, people.sessions, accounts, signIns, told, banned])
+  return { fetch, sweep, heedBans: banned.heed, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
+}
+
+/** Deletes what has ended of all of these. */
+function sweepOf({ store, now, activityDays }: Parts, all: readonly ({ sweep(): Promise<void> } | undefined)[]) {
+  const acts = activity(store)
+  return async () => {
+    for (const swept of all) await swept?.sweep()
+    await acts.sweep(now() - activityDays * DAY_MS)
   }
-  return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
 }
 
 /** What readiness asks for. */

@@ -40,6 +40,8 @@ const KEEP_ALIVE_SECONDS = 10
 const SWEEP_MS = 60_000
 // Two reads by an index, where there is nothing to do.
 const RECONCILE_MS = 5000
+// What is under way of whoever was banned elsewhere is cut within five seconds: one read may fail.
+const BANS_MS = 2000
 // Fewer streams than this at once are worth a line at the start.
 const FEW_STREAMS = 1000
 // What a kill -9 may lose. With a token limit each entry is written at once, for other processes to see.
@@ -84,7 +86,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   const { keys } = rooted
   const open = slotsOf(config, { store, log })
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
-  const { fetch, sweep, reconcile } = gateway({
+  const { fetch, sweep, heedBans, reconcile } = gateway({
     log,
     now: Date.now,
     tee,
@@ -106,7 +108,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) once('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(config.HOST)}:${listener.port}`))
-  const beats = [setInterval(() => open?.renew(), RENEW_MS), ...(isFirst ? sweeping({ sweep, reconcile }, log) : [])]
+  const beats = [...beating({ sweep, heedBans, reconcile }, isFirst, log), setInterval(() => open?.renew(), RENEW_MS)]
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
@@ -196,12 +198,15 @@ function chosen(config: Config) {
   }
 }
 
-function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {
+type Beats = Pick<ReturnType<typeof gateway>, 'sweep' | 'heedBans' | 'reconcile'>
+
+function beating({ sweep, heedBans, reconcile }: Beats, isFirst: boolean, log: Log) {
   const each = (ms: number, act: () => Promise<void>) =>
     setInterval(() => {
       act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
     }, ms)
-  return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
+  const once = isFirst ? [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)] : []
+  return [...once, each(BANS_MS, heedBans)]
 }
 
 function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {

@@ -2,13 +2,17 @@ import { expect, test } from 'bun:test'
 import { existsSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSite } from '../src/features/frontend/site.ts'
+import { userOwnerOf } from '../src/protocol/principal.ts'
 import { serve } from '../src/serve.ts'
 import type { Config } from '../src/settings.ts'
 import { TeeFault } from '../src/tee/find.ts'
 import { agentOnSocket, socketPath } from './kit/agent.ts'
 import { dev, needed, read } from './kit/config.ts'
+import { runOn } from './kit/database.ts'
 import { freshDirectory } from './kit/directory.ts'
+import { rawRequest, requestBytes } from './kit/raw.ts'
 import { builtSpa, textOf } from './kit/spa.ts'
+import { chunk, EMBEDDINGS, eventually } from './kit/stage.ts'
 
 const HERE = { HOST: '127.0.0.1', PORT: '0', JWKS_URL: 'http://127.0.0.1:1/keys' }
 
@@ -28,6 +32,19 @@ test('without a TEE it serves, and warns once', async () => {
   const { said, stop } = await served(config)
   await stop()
   expect(said().match(/WARN +no_tee/gi)).toHaveLength(1)
+})
+
+test('whoever is banned by another process is cut, though nobody asks anything', async () => {
+  const database = `sqlite:${join(freshDirectory(), 'x.db')}`
+  const { url, stop } = await served(dev({ ...HERE, DATABASE_URL: database }).config)
+  const signIn = await fetch(`${url}/v1/auth/mock-login`, { method: 'POST', body: '{"email":"eve@example.com"}' })
+  const { session_token: token, user_id: user } = (await signIn.json()) as { session_token: string; user_id: string }
+  const headers = { authorization: `Bearer ${token}`, 'transfer-encoding': 'chunked' }
+  const wire = await rawRequest(url, requestBytes(EMBEDDINGS, headers, chunk('{"input":')))
+  await eventually(async () => (await runOn(database, 'SELECT 1 FROM slots')).length > 0)
+  await runOn(database, `INSERT INTO bans VALUES ('${userOwnerOf(user)}', 'sealed', 'u_1', 1, NULL)`)
+  expect((await wire.message()).body).toContain('account_restricted')
+  await stop()
 })
 
 test('a front end is served, and reports state what is in it', async () => {

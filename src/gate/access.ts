@@ -4,6 +4,7 @@ import { type Detail, refuses } from '../protocol/openapi.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { PROBLEM_CODES, Problem, statusOf } from '../protocol/problem.ts'
 import type { IsAdmin } from './admins.ts'
+import type { Bans } from './bans.ts'
 import type { Callers } from './callers.ts'
 
 const TOKEN_CODES = PROBLEM_CODES.filter(code => statusOf(code) === 401)
@@ -11,6 +12,7 @@ const TOKEN_CODES = PROBLEM_CODES.filter(code => statusOf(code) === 401)
 interface Deps {
   callers: Callers
   isAdmin: IsAdmin
+  bans: Pick<Bans, 'enter'>
   exchangeOf: (request: Request) => Exchange
 }
 
@@ -20,16 +22,18 @@ type Access = 'inference' | 'account' | 'admin'
 const REFUSALS = [...TOKEN_CODES, 'keys_unavailable', 'database_unavailable'] as const
 
 const DETAILS = {
-  inference: () => refuses([...REFUSALS, 'insufficient_scope'], { security: [{ bearer: [] }] }),
+  inference: () => refuses([...REFUSALS, 'insufficient_scope', 'account_restricted'], { security: [{ bearer: [] }] }),
   account: () => refuses([...REFUSALS, 'session_required'], { security: [{ session: [] }] }),
-  admin: () => refuses([...REFUSALS, 'admin_required'], { security: [{ session: [] }, { bearer: [] }] }),
+  admin: () =>
+    refuses([...REFUSALS, 'admin_required', 'account_restricted'], { security: [{ session: [] }, { bearer: [] }] }),
 } as const satisfies Record<Access, () => Detail>
 
 /**
  * Declares on a route who may call it: `access: 'inference'`, `access: 'account'` for what is a signed-in user's own,
- * or `access: 'admin'` for whoever the operator lists. A route line without it is public.
+ * or `access: 'admin'` for whoever the operator lists. A route line without it is public. Whoever is banned keeps what is a
+ * user's own alone: to see it, take it with them, delete it and sign out.
  */
-export const access = ({ callers, isAdmin, exchangeOf }: Deps) =>
+export const access = ({ callers, isAdmin, bans, exchangeOf }: Deps) =>
   new Elysia({ name: 'access' }).macro({
     access: (to: Access) => ({
       detail: DETAILS[to](),
@@ -37,9 +41,11 @@ export const access = ({ callers, isAdmin, exchangeOf }: Deps) =>
         const exchange = exchangeOf(request)
         const principal = await callers(request.headers.get('authorization'))
         exchange.principal = principal
-        if (to === 'inference') requireScope(principal)
-        else if (to === 'account' && principal.kind !== 'session') throw sessionRequired()
-        else if (to === 'admin' && !isAdmin(principal)) throw adminRequired()
+        requireRight(to, principal, isAdmin)
+        if (to === 'account') return { exchange }
+        exchange.cut = cutterOf(request)
+        const asking = bans.enter(exchange)
+        if (asking !== undefined) await asking
         return { exchange }
       },
     }),
@@ -55,6 +61,23 @@ export function accountOf({ principal }: Exchange): { owner: string; user: strin
 export function callerOf({ principal }: Exchange): string {
   if (!principal) throw new TypeError('a route that asks who calls declares no access')
   return principal.owner
+}
+
+/** What breaks a request off: its signal is then aborted, as when its client leaves, and has the reason. */
+function cutterOf(request: Request): (reason: Problem) => void {
+  const { signal } = request
+  const either = new AbortController()
+  if (signal.aborted) either.abort()
+  else signal.addEventListener('abort', () => either.abort())
+  // Not another request: this one is known, by itself, to the gate and to the server.
+  Object.defineProperty(request, 'signal', { value: either.signal })
+  return reason => either.abort(reason)
+}
+
+function requireRight(to: Access, principal: Principal, isAdmin: IsAdmin): void {
+  if (to === 'inference') requireScope(principal)
+  else if (to === 'account' && principal.kind !== 'session') throw sessionRequired()
+  else if (to === 'admin' && !isAdmin(principal)) throw adminRequired()
 }
 
 function requireScope({ scopes }: Principal): void {

@@ -121,7 +121,7 @@ function whose({ id, trace, principal }: Exchange) {
 
 /** How an exchange without a streamed answer ended. */
 function endingOf({ code, reached }: Exchange): Ending {
-  if (code === 'client_gone') return 'cancelled'
+  if (code === 'client_gone' || (reached && code === 'account_restricted')) return 'cancelled'
   return reached && code !== undefined ? 'failed' : 'complete'
 }
 

@@ -44,6 +44,18 @@ export function ledgerFull(): Problem {
   return new Problem('database_unavailable', message, { headers: { 'retry-after': '1' } })
 }
 
+/** Said to whoever is banned until then, in milliseconds since the epoch, or for good. */
+export function restricted(until: number | null, at: number, headers: Record<string, string> = {}): Problem {
+  const forHow = until === null ? '' : ` until ${new Date(until).toISOString()}`
+  return new Problem(
+    'account_restricted',
+    `This account is restricted${forHow}: turn to whoever operates this gateway.`,
+    {
+      headers: { ...headers, ...(until !== null && { 'retry-after': String(Math.ceil((until - at) / 1000)) }) },
+    },
+  )
+}
+
 function retryHeaders(waitMs: number): Record<string, string> {
   return { 'retry-after': String(Math.ceil(waitMs / 1000)), 'retry-after-ms': String(Math.ceil(waitMs)) }
 }

@@ -3,6 +3,7 @@ import { faultOf, type Log, ownerTagOf } from '../protocol/log.ts'
 import type { Meters } from '../protocol/meters.ts'
 import { METERED } from '../protocol/routes.ts'
 import { estimate, type Usage } from '../protocol/usage.ts'
+import type { Bans } from './bans.ts'
 import type { Entry } from './batch.ts'
 import type { InFlight } from './in-flight.ts'
 import type { Ledger } from './ledger.ts'
@@ -18,6 +19,7 @@ interface Deps {
   slots: Slots | undefined
   inFlight: InFlight
   receipts: Pick<Receipts, 'finish'>
+  bans: Pick<Bans, 'leave'>
   meters: Pick<Meters, 'ended' | 'used'>
   log: Log
 }
@@ -35,8 +37,9 @@ const NOTHING: Usage = {
  * What is done when an exchange is over: whatever it held is given back, its rate token too if it cost nothing, and it is
  * booked if it reached an enclave, with its receipt; one that reached none has its receipt alone.
  */
-export function settle({ ledger, callers, slots, inFlight, receipts, meters, log }: Deps) {
+export function settle({ ledger, callers, slots, inFlight, receipts, bans, meters, log }: Deps) {
   return (exchange: Exchange, end: End): void => {
+    bans.leave(exchange)
     if (exchange.inFlight) inFlight.leave()
     if (exchange.slot) slots?.release(exchange.slot)
     meters.ended(exchange, end)
@@ -69,10 +72,10 @@ function entryOf(exchange: Exchange, owner: string, end: End): Entry | undefined
 const isFree = (status: number): boolean => status === 422 || status === 429 || status >= 500
 
 function usageOf(exchange: Exchange, { status, ending }: End): Usage {
-  const { usage, route = '' } = exchange
+  const { usage, route = '', code } = exchange
   if (isFree(status)) return usage ? { ...NOTHING, model: usage.model } : NOTHING
   if (usage) return usage
-  // A client that left before the answer (499) may have cost as much as one that left after it.
-  const isAnswered = status < 300 || status === 499
+  // One that was left, or cut, before the answer may have cost as much as one after it.
+  const isAnswered = status < 300 || status === 499 || code === 'account_restricted'
   return METERED.has(route) && isAnswered && ending !== 'failed' ? estimate(exchange) : NOTHING
 }

@@ -1,7 +1,7 @@
 import type { RequestId } from './ids.ts'
 import type { Method } from './log.ts'
 import type { Principal } from './principal.ts'
-import type { ProblemCode } from './problem.ts'
+import type { Problem, ProblemCode } from './problem.ts'
 import type { OpenReceipt } from './receipt.ts'
 import type { Trace } from './trace.ts'
 import type { Usage } from './usage.ts'
@@ -14,7 +14,7 @@ export type Route = string & { readonly [route]: true }
 /** Who answers requests: enclaves that open sealed bodies, or a cloud that keeps conversations. */
 export type BackendName = 'tinfoil' | 'openai'
 
-/** How an answer's body ended: to its last byte, cut by the client or their request, or broken by the upstream. */
+/** How an answer's body ended: to its last byte, cut by the client, their request or their ban, or broken by the upstream. */
 export type Ending = 'complete' | 'cancelled' | 'failed'
 
 /** What is known of a body once it has ended. */
@@ -87,6 +87,8 @@ export class Exchange {
   events = 0
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
   streaming = false
+  /** Breaks it off; its client is told the reason, unless an answer has begun, which then breaks off too. */
+  cut: (reason: Problem) => void = () => undefined
   /** Lifts the server's idle time-out from this connection until the answer has ended. */
   hold: () => void = () => undefined
   /** Told once, when a streamed body has ended. */

@@ -41,6 +41,7 @@ export type Event =
   | 'workers_failed'
   | 'draining'
   | 'cut'
+  | 'owner_cut'
   | 'stopped'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const

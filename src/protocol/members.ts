@@ -84,6 +84,13 @@ export const line = (most: number) =>
     (value): value is string => isText(value) && value !== '' && value.length <= most && !/\p{Cc}/u.test(value),
   )
 
+/** Text of so many characters, which may be of several lines, and is not blank. */
+export const words = (most: number) =>
+  required(
+    `a text of 1 to ${most} characters, not all of them blank`,
+    (value): value is string => isText(value) && value.length <= most && value.trim() !== '',
+  )
+
 /** Text of so many bytes in UTF-8, which may be empty. */
 export const prose = (mostBytes: number) =>
   required(

@@ -103,6 +103,10 @@ export const PARAMETERS = {
     "A whole e-mail address that its provider proved, a user's id, or their owner (`u_` and 32 hex digits). What names people is sealed: there is no search by parts.",
   ),
   Force: inQuery('force', '`true`: whether or not a backend lists the models; `false` unless told.'),
+  OwnerId: inPath('owner', 'The id of an owner: `u_` or `j_` and 32 hex digits.', {
+    type: 'string',
+    pattern: '^[uj]_[0-9a-f]{32}$',
+  }),
   ModelId: inPath('rest', 'The id of a model; a `/` in it is written plainly.', { type: 'string' }),
 } as const
 
@@ -158,7 +162,7 @@ export const ALWAYS: readonly HeaderName[] = ['X-Request-Id', 'X-Protocol-Versio
 /** Headers that some statuses bring along. */
 export const BROUGHT: Readonly<Record<string, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
-  403: ['WWW-Authenticate'],
+  403: ['WWW-Authenticate', 'Retry-After'],
   425: ['Retry-After'],
   429: ['Retry-After', 'Retry-After-Ms', 'X-Should-Retry', ...LIMIT_HEADERS],
   503: ['Retry-After'],

@@ -44,6 +44,9 @@ export function ownerOf(identityKey: Uint8Array, issuer: string | null, subject:
   return `j_${mac.slice(0, 32)}`
 }
 
+/** Whether a text may be the owner of somebody who calls. */
+export const isCallersOwner = (text: string): boolean => /^[uj]_[\da-f]{32}$/.test(text)
+
 /** The owner of what is counted by address and not by caller: keyed, so that no address stands in the database. */
 export function addressOwnerOf(identityKey: Uint8Array, route: string, address: string): string {
   const mac = createHmac('sha256', identityKey)

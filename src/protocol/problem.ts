@@ -31,6 +31,7 @@ const PROBLEMS = {
   access_denied: { status: 403, type: 'permission_error' },
   email_unverified: { status: 403, type: 'permission_error' },
   session_required: { status: 403, type: 'permission_error' },
+  account_restricted: { status: 403, type: 'permission_error' },
   admin_required: { status: 403, type: 'permission_error' },
   model_not_available: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'invalid_request_error' },

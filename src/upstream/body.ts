@@ -30,7 +30,7 @@ const SMALL_BYTES = 65_536
 /**
  * Opens the body of a client's request, `null` where it has none; one that tells a small length is taken whole.
  * @throws Problem `body_too_large` when its length says so, before any of it is read, or else by counting, here or while
- * the rest is read; `request_stalled`, or `client_gone` when the client breaks off.
+ * the rest is read; `request_stalled`, `client_gone` when the client breaks off, or what the request's signal was aborted with.
  */
 export async function openBody(client: Request, opening: Opening): Promise<Body | null> {
   const { stallMs, isEnough, maxBytes, took } = opening
@@ -39,6 +39,9 @@ export async function openBody(client: Request, opening: Opening): Promise<Body 
   if (!client.body) return null
   const stall = alarm()
   const stalled = Promise.withResolvers<never>()
+  const leave = () => stalled.reject(goneFrom(client.signal))
+  client.signal.addEventListener('abort', leave)
+  if (client.signal.aborted) leave()
   const within = <T>(bytes: Promise<T>): Promise<T> => {
     stall.in(stallMs, () => stalled.reject(requestStalled()))
     return Promise.race([bytes, stalled.promise])
@@ -55,7 +58,13 @@ export async function openBody(client: Request, opening: Opening): Promise<Body 
     throw new Problem('client_gone', 'The client left before its request was whole.', { cause })
   } finally {
     stall.off()
+    client.signal.removeEventListener('abort', leave)
   }
+}
+
+/** Why a request was broken off: what cut it said so, or else its client left. */
+export function goneFrom({ reason }: AbortSignal): Problem {
+  return reason instanceof Problem ? reason : new Problem('client_gone', 'The client left before the answer.')
 }
 
 /** The 408 of a body that stops; what is left of it would hold the connection (RFC 9110 section 15.5.9). */

@@ -23,13 +23,13 @@ export interface CacheSecrets {
    * one of its own, whatever it is.
    * @throws Problem `malformed_json`, `body_too_large`, `request_stalled` or `client_gone`, or as {@link ruled}
    */
-  added(body: Body | null, exchange: Exchange): Promise<{ body: Body; length: number }>
+  added(body: Body | null, signal: AbortSignal, exchange: Exchange): Promise<{ body: Body; length: number }>
 }
 
 /** Puts each caller's own secret into open prompts: without it, all who share our key share Tinfoil's prompt cache. */
 export const cacheSecrets = ({ cacheKey, stallMs, rules }: Deps): CacheSecrets => ({
-  added: async (body, exchange) => {
-    const bytes = await readWhole(body, stallMs)
+  added: async (body, signal, exchange) => {
+    const bytes = await readWhole(body, signal, stallMs)
     const inForce = await rules()
     const object = await readObject(bytes, [CACHE_SECRET, ...RULED], shutModels(inForce, bytes))
     const edits = ruled(inForce, { bytes, object }, exchange)

@@ -5,6 +5,7 @@ import { EventNaming, JsonNaming, type Naming } from '../protocol/naming.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Kind } from '../protocol/reference-names.ts'
 import { refusalOf } from './answer.ts'
+import { goneFrom } from './body.ts'
 import { type Giving, isRefusal } from './giving.ts'
 import type { Source } from './stream.ts'
 
@@ -124,7 +125,7 @@ async function opened(
     return undefined
   })
   signal.removeEventListener('abort', leave)
-  if (signal.aborted) throw new Problem('client_gone', 'The client left before the answer.')
+  if (signal.aborted) throw goneFrom(signal)
   if (!first || (first.done && !answer.complete))
     throw new Problem('upstream_unreachable', 'The upstream broke off its answer before it said an id.')
   return rejoined(first, body)

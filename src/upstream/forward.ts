@@ -112,7 +112,10 @@ async function plainly(
     load: async (opened, exchange) => {
       if (!isRead) return { body: form ? form.watched(opened) : opened, length: lengthOf(request) }
       // What was judged as JSON is read as JSON.
-      return { ...(await cacheSecrets.added(opened, exchange)), ...(isRuled && { type: 'application/json' }) }
+      return {
+        ...(await cacheSecrets.added(opened, request.signal, exchange)),
+        ...(isRuled && { type: 'application/json' }),
+      }
     },
   }
 }

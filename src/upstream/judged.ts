@@ -26,6 +26,7 @@ export async function readJudged(
   const { judge, stallMs, maxBodyBytes, maxJsonBytes } = reading
   const took = (piece: Uint8Array | undefined) => exchange.took(piece)
   const maxBytes = Math.min(maxJsonBytes, maxBodyBytes)
-  const bytes = await readWhole(await openBody(request, { stallMs, maxBytes, took, isEnough: () => true }), stallMs)
+  const body = await openBody(request, { stallMs, maxBytes, took, isEnough: () => true })
+  const bytes = await readWhole(body, request.signal, stallMs)
   return bytes.length > 0 ? judge(bytes, exchange) : []
 }

@@ -115,7 +115,7 @@ function watched(body: Body | null, { signal, headers }: Request): Watched {
   const leaving = new AbortController()
   if (!body?.rest) return { body, signal: leaving.signal, isWhole: () => true }
   const { head, rest } = body
-  const leave = () => leaving.abort()
+  const leave = () => leaving.abort(signal.reason)
   signal.addEventListener('abort', leave)
   if (signal.aborted) leave()
   let bytes = head.length

@@ -15,6 +15,6 @@ export function ownBody(stallMs: number): OwnBody {
   return async (request, exchange) => {
     const took = (piece: Uint8Array | undefined) => exchange.took(piece)
     const body = await openBody(request, { stallMs, maxBytes: MOST_BYTES, took, isEnough: () => true })
-    return readWhole(body, stallMs)
+    return readWhole(body, request.signal, stallMs)
   }
 }

@@ -11,7 +11,7 @@ export interface Source extends AsyncIterable<Buffer> {
 
 interface Watch {
   now: () => number
-  /** Aborted when the client leaves. */
+  /** Aborted when the client leaves, or with the Problem for which the answer is cut. */
   signal: AbortSignal
   /** Called with each piece before it is passed on; it must not throw, nor keep the piece. */
   seen?: ((bytes: Buffer) => void) | undefined
@@ -39,8 +39,11 @@ export function tapped(source: Source, { now, signal, seen, ended }: Watch): Asy
   // Whoever drops a generator cannot end it while it waits for a quiet upstream; and one that is never read never runs.
   signal.addEventListener('abort', () => {
     source.destroy()
-    if (!begun) end()
+    // One who is cut may never read on, and nobody drops it for them.
+    if (!begun || signal.reason instanceof Problem) end()
   })
+  // Cut between its headers and here.
+  if (signal.aborted) source.destroy()
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     begun = true

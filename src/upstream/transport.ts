@@ -3,7 +3,7 @@ import https from 'node:https'
 import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
 import { listen } from './attempt.ts'
-import { type Body, requestStalled } from './body.ts'
+import { type Body, goneFrom, requestStalled } from './body.ts'
 import { upload } from './upload.ts'
 
 /** A request on its way to an upstream. */
@@ -16,7 +16,7 @@ export interface Outgoing {
   readonly body: Body | null
   /** Called once a connection is there. */
   readonly reached: () => void
-  /** Aborted when the client leaves. */
+  /** Aborted when the client leaves, or with the Problem for which the request is cut. */
   readonly signal: AbortSignal
 }
 
@@ -34,7 +34,7 @@ export interface Patience {
  * Sends a request and resolves at the answer's headers; the caller then reads its body. A GET that was lost before
  * the upstream took it up is sent once more, within the same time.
  * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled`, `body_too_large`
- * or `client_gone`.
+ * or `client_gone`; or what the signal was aborted with.
  */
 export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
 
@@ -86,7 +86,7 @@ function attend(
       waiting.off()
       signal.removeEventListener('abort', leave)
     }
-    const leave = () => fail(new Problem('client_gone', 'The client left before the answer.'))
+    const leave = () => fail(goneFrom(signal))
     const stalled = () => fail(requestStalled())
     const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
 

@@ -1,7 +1,7 @@
 import { nextTurn } from '../protocol/json.ts'
 import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
-import { type Body, requestStalled } from './body.ts'
+import { type Body, goneFrom, requestStalled } from './body.ts'
 
 const PIECE_BYTES = 65_536
 // Copied in one turn of the event loop: where memory is new to the process, a mebibyte takes 2 ms.
@@ -10,18 +10,24 @@ const COPY_BYTES = 1_048_576
 /**
  * An opened body, read to its end and in one piece.
  * @param stallMs milliseconds without a byte after which the client is given up.
- * @throws Problem `request_stalled`, `client_gone` when the client breaks off, or what the body's own bound makes.
+ * @throws Problem `request_stalled`, `client_gone` when the client breaks off, what the signal was aborted with, or what the
+ * body's own bound makes.
  */
-export async function readWhole(body: Body | null, stallMs: number): Promise<Uint8Array> {
+export async function readWhole(body: Body | null, signal: AbortSignal, stallMs: number): Promise<Uint8Array> {
   const { head = new Uint8Array(), rest } = body ?? {}
   if (!rest) return head
   const stall = alarm()
+  let fail: (problem: Problem) => void = ignored
+  const leave = () => fail(goneFrom(signal))
   // A promise each: one for all reads would keep something of each of them.
   const next = () =>
     new Promise<Uint8Array | undefined>((resolve, reject) => {
+      fail = reject
+      if (signal.aborted) return leave()
       stall.in(stallMs, () => reject(requestStalled()))
       rest.read().then(({ value }) => resolve(value), reject)
     })
+  signal.addEventListener('abort', leave)
   let whole = head
   let size = head.length
   try {
@@ -37,6 +43,7 @@ export async function readWhole(body: Body | null, stallMs: number): Promise<Uin
     throw new Problem('client_gone', 'The client left before its request was whole.', { cause })
   } finally {
     stall.off()
+    signal.removeEventListener('abort', leave)
   }
 }
 

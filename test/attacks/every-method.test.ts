@@ -52,6 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   '/v1/admin/audit': ['GET', 'HEAD'],
   '/v1/admin/vpc/revoke': ['POST'],
   '/v1/configs': ['GET', 'HEAD'],
+  '/v1/admin/owners/:owner/ban': ['DELETE', 'GET', 'HEAD', 'POST'],
   '/v1/auth/logout': ['POST'],
   '/v1/auth/mock-login': ['POST'],
   '/v1/users/me': ['DELETE', 'GET', 'HEAD'],

@@ -34,6 +34,8 @@ const STATUSES: Readonly<Record<string, number>> = {
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
 /** Routes whose parameter names an answer, or its receipt: theirs are signature.test.ts and receipt.test.ts. */
 const OF_ANSWERS = ['GET /v1/signature/:chat_id', 'GET /v1/receipts/:id']
+/** Routes whose parameter names an owner, for whoever administers: theirs is admin/bans.test.ts. */
+const OF_OWNERS = ['GET', 'POST', 'DELETE'].map(method => `${method} /v1/admin/owners/:owner/ban`)
 
 /** Spellings that the backend, lax as it is, may take for the same, and worse ones. */
 const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {
@@ -154,7 +156,7 @@ const callsOf = (route: string) => (route === 'GET /v1/files/:id' ? 0 : 1)
 
 test('this page knows every route with a parameter', () => {
   const naming = at.kit.routes.filter(({ path }) => path.includes(':')).map(({ method, path }) => `${method} ${path}`)
-  expect(naming.sort()).toEqual([...Object.keys(NAMING), ...OURS, ...OF_ANSWERS].sort())
+  expect(naming.sort()).toEqual([...Object.keys(NAMING), ...OURS, ...OF_ANSWERS, ...OF_OWNERS].sort())
 })
 
 describe.each(Object.entries(NAMING))('%s', (route, body) => {

@@ -201,6 +201,12 @@ async function ownOf(operation: Operation, path: string): Promise<Own> {
     await fetch(`${url}/v1/admin/models`, rule)
     return { url, token, ids: { rest: 'stand-in-small' } }
   }
+  if (path.includes('/owners/')) {
+    const owner = `j_${'0f'.repeat(16)}`
+    const ban = { method: 'POST', headers: { authorization: token }, body: '{"reason":"x"}' }
+    await fetch(`${url}/v1/admin/owners/${owner}/ban`, ban)
+    return { url, token, ids: { owner } }
+  }
   if (!path.includes('/keys/')) return { url, token, ids: { id: session } }
   const body = JSON.stringify({ name: 'x' })
   const made = await fetch(`${url}/v1/users/me/keys`, { method: 'POST', headers: { authorization: token }, body })

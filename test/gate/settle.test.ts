@@ -59,6 +59,7 @@ async function settled({ status, ending = 'complete', route = '/v1/chat/completi
       },
     },
     slots: undefined,
+    bans: { leave: () => undefined },
     inFlight: inFlight(1),
     receipts: { finish: () => undefined },
     log: (_, event) => events.push(event),

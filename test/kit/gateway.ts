@@ -122,6 +122,8 @@ export interface Kit {
   readonly fetch: ReturnType<typeof gateway>['fetch']
   /** Forgets full buckets, as the program does each minute. */
   readonly sweep: () => Promise<void>
+  /** Reads anew who is banned, and cuts what they have under way, as the program does every two seconds. */
+  readonly heedBans: () => Promise<void>
   /** Sets right at the cloud what is due, as the program does every five seconds. */
   readonly reconcile: () => Promise<void>
   readonly ledger: Ledger
@@ -208,7 +210,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     open: options.cloud === undefined ? undefined : openai(`${options.cloud}/v1`, credentials),
   }
   const stated = { settings: options.attested ?? {}, ...sources, backends: backendNames(backends) }
-  const { fetch, sweep, reconcile, routes } = gateway({
+  const { fetch, sweep, heedBans, reconcile, routes } = gateway({
     ...options,
     ...backends,
     admins: { emails: [], domains: [], scope: undefined, ...options.admins },
@@ -255,6 +257,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     lines,
     fetch,
     sweep,
+    heedBans,
     reconcile,
     ledger: booked,
     metrics: text,

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia'
 import { adminAudit } from './audit.ts'
+import { adminBans } from './bans.ts'
 import { adminConfigs } from './configs.ts'
 import { adminModels } from './models.ts'
 import { adminUsers } from './users.ts'
@@ -8,6 +9,7 @@ import { adminVpc } from './vpc.ts'
 type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
 type Deps = Room<typeof adminModels> &
   Room<typeof adminUsers> &
+  Room<typeof adminBans> &
   Room<typeof adminConfigs> &
   Room<typeof adminAudit> &
   Room<typeof adminVpc>
@@ -17,6 +19,7 @@ export const admin = (deps: Deps) =>
   new Elysia({ name: 'admin' })
     .use(adminModels(deps))
     .use(adminUsers(deps))
+    .use(adminBans(deps))
     .use(adminConfigs(deps))
     .use(adminVpc(deps))
     .use(adminAudit(deps))

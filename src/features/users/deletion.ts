@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import type { ApiKeys } from '../../gate/api-keys.ts'
 import type { Ledger } from '../../gate/ledger.ts'
 import type { Sessions } from '../../gate/sessions.ts'
@@ -7,6 +7,7 @@ import { faultOf, type Log } from '../../protocol/log.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
 import { userOwnerOf } from '../../protocol/principal.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
+import { bans } from '../../store/operators-schema.ts'
 import {
   activity,
   belongings,
@@ -57,7 +58,7 @@ const MOST_AT_ONCE = 100
 /** What marks a user, ends what they have, and takes it away in batches. */
 export function deletion(deps: Deps): Deletion {
   const { store, fields, lookupKey, sessions, apiKeys, ledger, now, log } = deps
-  const { mark, settle, batches, marked, ...atOnce } = prepare(store)
+  const { mark, unban, settle, batches, marked, ...atOnce } = prepare(store)
 
   async function purge(user: string): Promise<void> {
     await ledger.flush()
@@ -65,7 +66,9 @@ export function deletion(deps: Deps): Deletion {
     const owner = userOwnerOf(user)
     for (const batch of batches)
       while ((await store.ask<unknown[]>(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
-    await store.ask(() => settle.execute({ user, before: now() - LINGER_MS }))
+    const due = { user, before: now() - LINGER_MS }
+    await store.ask(() => unban.execute({ ...due, owner }))
+    await store.ask(() => settle.execute(due))
   }
 
   return {
@@ -91,6 +94,7 @@ const value = (name: string) => sql`${sql.placeholder(name)}`
 
 function prepare({ db }: Store) {
   const [user, owner] = [value('user'), value('owner')]
+  const isDue = and(eq(users.id, user), lt(users.deletedAt, value('before')))
   const some = sql`= ${owner} LIMIT ${sql.raw(String(PAGE_ROWS))})`
   const keyed = (key: SQL, table: SQL) => sql`(${key}) IN (SELECT ${key} FROM ${table} WHERE owner ${some}`
   return {
@@ -131,10 +135,12 @@ function prepare({ db }: Store) {
       db.delete(limits).where(eq(limits.owner, owner)).returning({ owner: limits.owner }).prepare(),
       db.delete(slots).where(eq(slots.owner, owner)).returning({ owner: slots.owner }).prepare(),
     ],
-    settle: db
-      .delete(users)
-      .where(and(eq(users.id, user), lt(users.deletedAt, value('before'))))
+    // Not before: for a few seconds another process may know a key of theirs.
+    unban: db
+      .delete(bans)
+      .where(and(eq(bans.owner, owner), exists(db.select({ id: users.id }).from(users).where(isDue))))
       .prepare(),
+    settle: db.delete(users).where(isDue).prepare(),
     marked: db
       .select({ id: users.id })
       .from(users)

@@ -26,7 +26,7 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   const left = async (user: string) => {
     const counts = [
       ...['sessions', 'api_keys', 'user_settings', 'linked_accounts'].map(table => count(table, 'user_id', user)),
-      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity', 'files', 'receipts'].map(table =>
+      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity', 'files', 'receipts', 'bans'].map(table =>
         count(table, 'owner', userOwnerOf(user)),
       ),
       count('users', 'id', user),
@@ -120,6 +120,20 @@ describe.each(engines)('on $name', engine => {
         expect(refused).toMatchObject({ error: { message: 'Invalid body: "confirm" must be your id.' } })
       }
       expect((await ada.ask('DELETE', '/users/me', { confirm: ada.user })).status).toBe(204)
+    })
+
+    test('stays banned for that hour, and no longer', async () => {
+      const { kit, clock, left } = await start(url, engine)
+      const [ada, eve] = [await account(kit, identity()), await account(kit, identity())]
+      for (const { user } of [ada, eve])
+        await engine.run(url, `INSERT INTO bans VALUES ('${userOwnerOf(user)}', 'sealed', 'u_1', 1, NULL)`)
+      await ada.ask('DELETE', '/users/me', { confirm: ada.user })
+      await kit.sweep()
+      expect(await left(ada.user)).toEqual({ users: 1, bans: 1 })
+      clock.pass(HOUR + 1)
+      await kit.sweep()
+      expect(await left(ada.user)).toEqual({})
+      expect(await left(eve.user)).toMatchObject({ users: 1, bans: 1 })
     })
 
     test('takes along what was booked of requests that ended later', async () => {
