@@ -18,6 +18,7 @@ import {
   receipts,
   sessions as sessionRows,
   slots,
+  usageDays,
   usageHours,
   userSettings,
   users,
@@ -122,6 +123,11 @@ function prepare({ db }: Store) {
         .delete(usageHours)
         .where(keyed(sql`owner, hour, model`, sql`usage_hours`))
         .returning({ owner: usageHours.owner })
+        .prepare(),
+      db
+        .delete(usageDays)
+        .where(keyed(sql`owner, day`, sql`usage_days`))
+        .returning({ owner: usageDays.owner })
         .prepare(),
       db
         .delete(activity)
