@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { analytics } from './features/admin/analytics/routes.ts'
 import { adminModels } from './features/admin/models.ts'
 import { adminUsers } from './features/admin/users.ts'
 import { attestation } from './features/attestation/routes.ts'
@@ -99,7 +100,7 @@ export function gateway(parts: Parts) {
     .use(signIns.plugin)
     .use(accounts.plugin)
     .use(attestation({ ...gates, ...parts, ...out, settings, exchangeOf }))
-    .use(administration({ ...ours, rules: ruled, modelIds: out.modelIds, audit: audit(sealing) }))
+    .use(administration({ ...ours, rules: ruled, modelIds: out.modelIds, audit: audit(sealing), ledger }))
 
   if (out.enclave) rooms.use(enclave({ ...gates, ...out.enclave })).use(cacheSecret({ ...gates, cacheKey: keys.cache }))
   if (out.keeping) rooms.use(atTheCloud({ ...ours, ...out.keeping, belongings: owned, rules: ruled.current }))
@@ -164,8 +165,8 @@ type Cloud = Room<typeof conversations> &
   Room<typeof passthrough>
 
 /** What is for administrators alone. */
-const administration = (deps: Room<typeof adminModels> & Room<typeof adminUsers>) =>
-  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminUsers(deps))
+const administration = (deps: Room<typeof adminModels> & Room<typeof adminUsers> & Room<typeof analytics>) =>
+  new Elysia({ name: 'administration' }).use(adminModels(deps)).use(adminUsers(deps)).use(analytics(deps))
 
 /** What only a backend answers that keeps things. */
 const atTheCloud = (deps: Omit<Cloud, 'forward'> & Pick<Parts, 'ledger'>) =>
