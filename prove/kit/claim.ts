@@ -23,8 +23,8 @@ export interface Ground {
   readonly directory: string
   /** Starts the compiled executable in front of an upstream, its environment nothing but this. No limits unless set. */
   gateway(upstream: string, env?: Record<string, string>): Promise<Gateway>
-  /** An `Authorization` header for a caller of that name. */
-  bearer(subject?: string): Promise<{ authorization: string }>
+  /** An `Authorization` header for a caller of that name, with that scope. */
+  bearer(subject?: string, scope?: string): Promise<{ authorization: string }>
   /** Something of one's own to be stopped in the end. */
   also<T extends { stop(): unknown }>(part: T): T
 }
@@ -90,8 +90,8 @@ async function lay() {
       await ready(url)
       return { ...running, url }
     },
-    bearer: async (subject = 'ada') => ({
-      authorization: `Bearer ${await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject })}`,
+    bearer: async (subject = 'ada', scope = 'inference') => ({
+      authorization: `Bearer ${await issuer.token({ issuer: ISSUER, audience: AUDIENCE, subject, scope })}`,
     }),
     also: part => {
       parts.push(part)

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { and, eq, sql } from 'drizzle-orm'
 import type { Ending, Route } from '../protocol/exchange.ts'
-import { HOUR_MS, picoOf } from '../protocol/metering.ts'
 import type { Usage } from '../protocol/usage.ts'
-import { ledger, receipts, usageHours } from '../store/schema.ts'
+import { ledger, receipts } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
+import { sumsOf } from './sums.ts'
 
 /** One request that reached an enclave. */
 export interface Entry {
@@ -46,7 +46,8 @@ export interface Batch {
 
 /** Makes batches for a database. */
 export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
-  const { insert, add, find } = statements(store)
+  const { insert, find } = statements(store)
+  const sums = sumsOf(store)
   const { keep, findKept } = receiptStatements(store)
   return bookings => {
     const entries = bookings.flatMap(({ entry }) => entry ?? [])
@@ -60,7 +61,7 @@ export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
       bookings,
       writes: [
         ...rows.map(values => ({ statement: insert, values })),
-        ...sumsOf(entries).map(values => ({ statement: add, values })),
+        ...sums(entries),
         ...kept.map(({ ...values }) => ({ statement: keep, values })),
       ],
       isStored,
@@ -82,44 +83,10 @@ function rowOf({ usage, chatId, ...entry }: Entry) {
   }
 }
 
-/**
- * The sums by owner, hour and model, as they are added to what is there; in one order, so that of two processes that
- * add to the same ones, one waits for the other and not each for each.
- */
-function sumsOf(entries: readonly Entry[]) {
-  const sums = new Map<string, ReturnType<typeof nothing>>()
-  for (const { owner, at, usage } of entries) {
-    const [hour, model] = [Math.floor(at / HOUR_MS), usage.model ?? '']
-    const key = `${owner} ${hour} ${model}`
-    const sum = sums.get(key) ?? nothing(owner, hour, model)
-    sums.set(key, sum)
-    sum.requests++
-    sum.promptTokens += usage.prompt
-    sum.completionTokens += usage.completion
-    sum.cachedTokens += usage.cached
-    if (usage.cost !== undefined) sum.costPico += picoOf(usage.cost)
-    sum.estimated += Number(usage.estimated)
-  }
-  return [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sum]) => sum)
-}
-
-function nothing(owner: string, hour: number, model: string) {
-  const counts = { requests: 0, promptTokens: 0, completionTokens: 0, cachedTokens: 0, costPico: 0n, estimated: 0 }
-  return { owner, hour, model, ...counts }
-}
-
 const value = (name: string) => sql`${sql.placeholder(name)}`
 
 function statements({ db }: Store) {
   const owner = value('owner')
-  const counts = {
-    promptTokens: value('promptTokens'),
-    completionTokens: value('completionTokens'),
-    cachedTokens: value('cachedTokens'),
-    estimated: value('estimated'),
-  }
-  const more = <K extends keyof typeof usageHours.$inferInsert>(name: K) =>
-    sql`${usageHours[name]} + excluded.${sql.identifier(usageHours[name].name)}`
   return {
     // One row a statement: 6 µs in a transaction; statements of 10 to 60 rows take Drizzle 15 µs a row.
     insert: db
@@ -137,29 +104,10 @@ function statements({ db }: Store) {
         bytesUp: value('bytesUp'),
         bytesDown: value('bytesDown'),
         chatId: value('chatId'),
-        ...counts,
-      })
-      .prepare(),
-    add: db
-      .insert(usageHours)
-      .values({
-        owner,
-        hour: value('hour'),
-        model: value('model'),
-        requests: value('requests'),
-        costPico: value('costPico'),
-        ...counts,
-      })
-      .onConflictDoUpdate({
-        target: [usageHours.owner, usageHours.hour, usageHours.model],
-        set: {
-          requests: more('requests'),
-          promptTokens: more('promptTokens'),
-          completionTokens: more('completionTokens'),
-          cachedTokens: more('cachedTokens'),
-          costPico: more('costPico'),
-          estimated: more('estimated'),
-        },
+        promptTokens: value('promptTokens'),
+        completionTokens: value('completionTokens'),
+        cachedTokens: value('cachedTokens'),
+        estimated: value('estimated'),
       })
       .prepare(),
     find: db

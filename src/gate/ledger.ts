@@ -1,7 +1,7 @@
-import { and, eq, gte, lt, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { Log } from '../protocol/log.ts'
-import { DAY_MS, HOUR_MS } from '../protocol/metering.ts'
-import { ledger as entries, usageHours } from '../store/schema.ts'
+import { DAY_MS } from '../protocol/metering.ts'
+import { ledger as entries, usageDays } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { backlog } from './backlog.ts'
 import type { Entry, ReceiptRow } from './batch.ts'
@@ -38,7 +38,6 @@ interface Deps {
   flushMs: number
 }
 
-const DAY_HOURS = DAY_MS / HOUR_MS
 const MOST_WAITING = 100_000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 4000
@@ -80,11 +79,9 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
       if (timer === undefined) flushIn(flushMs)
     },
     spent: async (owner, at) => {
-      const from = Math.floor(at / DAY_MS) * DAY_HOURS
-      const to = from + DAY_HOURS
-      const stored = async () =>
-        (await store.ask(() => tokens.execute({ owner, since: from, until: to })))[0]?.tokens ?? 0
-      return waiting.tokens(owner, { from: from * HOUR_MS, to: to * HOUR_MS }, stored)
+      const day = Math.floor(at / DAY_MS)
+      const stored = async () => (await store.ask(() => tokens.execute({ owner, day })))[0]?.tokens ?? 0
+      return waiting.tokens(owner, { from: day * DAY_MS, to: (day + 1) * DAY_MS }, stored)
     },
     // Here first: what is not here any more is there.
     wasAnswered: async (owner, chatId) =>
@@ -110,11 +107,10 @@ function answeredStatement({ db }: Store) {
 }
 
 function tokensStatement({ db }: Store) {
-  const { owner, hour, promptTokens, completionTokens } = usageHours
-  const [since, until] = [sql.placeholder('since'), sql.placeholder('until')]
+  const { owner, day, promptTokens, completionTokens } = usageDays
   return db
-    .select({ tokens: sql`coalesce(sum(${promptTokens} + ${completionTokens}), 0)`.mapWith(Number) })
-    .from(usageHours)
-    .where(and(eq(owner, sql.placeholder('owner')), gte(hour, since), lt(hour, until)))
+    .select({ tokens: sql`${promptTokens} + ${completionTokens}`.mapWith(Number) })
+    .from(usageDays)
+    .where(and(eq(owner, sql.placeholder('owner')), eq(day, sql.placeholder('day'))))
     .prepare()
 }

@@ -1,3 +1,5 @@
+import { MOMENT } from './moments.ts'
+
 const REQUEST_ID = '00000000-0000-4000-8000-000000000000'
 
 const text = (description: string, example: string) => ({ description, schema: { type: 'string' }, example })
@@ -102,6 +104,14 @@ export const PARAMETERS = {
     'q',
     "A whole e-mail address that its provider proved, a user's id, or their owner (`u_` and 32 hex digits). What names people is sealed: there is no search by parts.",
   ),
+  PeriodStart: {
+    ...inQuery('start', `The first moment of the period: ${MOMENT}.`),
+    required: true,
+    example: '2026-01-01',
+  },
+  PeriodEnd: { ...inQuery('end', 'The first moment after it, written alike.'), required: true, example: '2026-02-01' },
+  TopLimit: inQuery('limit', 'How many at most, 1 to 100; 10 unless told.'),
+  Bucket: inQuery('bucket', '`hour` or `day`; `day` unless told.', { type: 'string', enum: ['hour', 'day'] }),
   Force: inQuery('force', '`true`: whether or not a backend lists the models; `false` unless told.'),
   OwnerId: inPath('owner', 'The id of an owner: `u_` or `j_` and 32 hex digits.', {
     type: 'string',

@@ -1,3 +1,4 @@
+import type { Kind } from './kinds.ts'
 import { listed } from './members.ts'
 import { Problem } from './problem.ts'
 
@@ -20,4 +21,12 @@ export function parametersIn<Name extends string>(query: string, names: readonly
 /** The refusal of a query. */
 export function invalidQuery(what: string): Problem {
   return new Problem('invalid_query', `Invalid query: ${what}`)
+}
+
+/** What a parameter says, if it is given. @throws Problem `invalid_query` */
+export function chosen<T>(given: ReadonlyMap<string, string>, name: string, kind: Kind<T>, unless: T): T {
+  const text = given.get(name)
+  const value = text === undefined ? unless : kind.read(text)
+  if (value === undefined) throw invalidQuery(`"${name}" must be ${kind.expects}.`)
+  return value
 }

@@ -76,4 +76,23 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     // The latest 20 of 100,000 users took SQLite 245 ms without it.
     'CREATE INDEX users_by_time ON users (created_at, id) WHERE deleted_at IS NULL',
   ],
+  [
+    'ALTER TABLE usage_hours ADD COLUMN errors BIGINT NOT NULL DEFAULT 0',
+    'ALTER TABLE usage_hours ADD COLUMN cut BIGINT NOT NULL DEFAULT 0',
+    'ALTER TABLE usage_hours ADD COLUMN responses BIGINT NOT NULL DEFAULT 0',
+    `UPDATE usage_hours SET errors = found.errors, cut = found.cut, responses = found.responses
+      FROM (SELECT owner, at / 3600000 AS hour, coalesce(model, '') AS model,
+        sum(CASE WHEN status >= 500 OR ending = 'failed' THEN 1 ELSE 0 END) AS errors,
+        sum(CASE WHEN ending = 'cancelled' THEN 1 ELSE 0 END) AS cut,
+        sum(CASE WHEN status < 400 AND route IN ('/v1/chat/completions', '/v1/responses', '/v1/completions', '/v1/embeddings')
+          THEN 1 ELSE 0 END) AS responses
+        FROM ledger GROUP BY 1, 2, 3) AS found
+      WHERE usage_hours.owner = found.owner AND usage_hours.hour = found.hour AND usage_hours.model = found.model`,
+    'CREATE INDEX usage_hours_by_hour ON usage_hours (hour, owner)',
+    'CREATE TABLE usage_days (owner TEXT NOT NULL, day BIGINT NOT NULL, requests BIGINT NOT NULL, prompt_tokens BIGINT NOT NULL, completion_tokens BIGINT NOT NULL, cost_pico BIGINT NOT NULL, errors BIGINT NOT NULL, cut BIGINT NOT NULL, responses BIGINT NOT NULL, PRIMARY KEY (owner, day))',
+    `INSERT INTO usage_days (owner, day, requests, prompt_tokens, completion_tokens, cost_pico, errors, cut, responses)
+      SELECT owner, hour / 24, sum(requests), sum(prompt_tokens), sum(completion_tokens), sum(cost_pico), sum(errors),
+        sum(cut), sum(responses) FROM usage_hours GROUP BY 1, 2 ORDER BY 2, 1`,
+    'CREATE INDEX usage_days_by_day ON usage_days (day, owner)',
+  ],
 ]

@@ -1,4 +1,5 @@
 import { primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Ending } from '../protocol/exchange.ts'
 import type { Kind } from '../protocol/reference-names.ts'
 import { bigint } from './columns.ts'
 
@@ -27,10 +28,21 @@ export const slots = sqliteTable(
 )
 
 /** What a request and a sum of requests have in common. */
-const counts = {
+const tokens = {
   promptTokens: bigint('prompt_tokens').notNull(),
   completionTokens: bigint('completion_tokens').notNull(),
-  cachedTokens: bigint('cached_tokens').notNull(),
+}
+
+/** What a sum of requests says of them. */
+const sums = {
+  requests: bigint().notNull(),
+  ...tokens,
+  /** US dollars × 10¹². */
+  costPico: bigint('cost_pico').notNull(),
+  /** How many of them were what (`protocol/metering`). */
+  errors: bigint().notNull(),
+  cut: bigint().notNull(),
+  responses: bigint().notNull(),
 }
 
 /** One row per request that reached an enclave. */
@@ -46,11 +58,12 @@ export const ledger = sqliteTable(
     route: text().notNull(),
     /** As the enclave stated it. */
     model: text(),
-    ...counts,
+    ...tokens,
+    cachedTokens: bigint('cached_tokens').notNull(),
     /** US dollars as the enclave stated them, a decimal number with twelve decimals. */
     cost: text(),
     status: bigint().notNull(),
-    ending: text().notNull(),
+    ending: text().$type<Ending>().notNull(),
     bytesUp: bigint('bytes_up').notNull(),
     bytesDown: bigint('bytes_down').notNull(),
     /** 1 where the tokens are an estimate. */
@@ -70,14 +83,24 @@ export const usageHours = sqliteTable(
     hour: bigint().notNull(),
     /** Empty where none was stated. */
     model: text().notNull(),
-    requests: bigint().notNull(),
-    ...counts,
-    /** US dollars × 10¹². */
-    costPico: bigint('cost_pico').notNull(),
+    ...sums,
+    cachedTokens: bigint('cached_tokens').notNull(),
     /** Requests whose tokens are an estimate. */
     estimated: bigint().notNull(),
   },
   table => [primaryKey({ columns: [table.owner, table.hour, table.model] })],
+)
+
+/** The ledger, summed by caller and UTC day: what all callers used is told without reading every hour of each. */
+export const usageDays = sqliteTable(
+  'usage_days',
+  {
+    owner: text().notNull(),
+    /** Whole days since the epoch. */
+    day: bigint().notNull(),
+    ...sums,
+  },
+  table => [primaryKey({ columns: [table.owner, table.day] })],
 )
 
 /** What each key in force gives for a fixed text, so that another key is noticed before it does harm. */

@@ -40,9 +40,15 @@ interface Operation {
   readonly requestBody?: { content: Content }
   readonly responses: Readonly<Record<string, { content?: Content }>>
 }
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly schema: Schema
+  readonly example?: string
+}
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-  readonly components: { readonly parameters: Readonly<Record<string, { name: string; in: string; schema: Schema }>> }
+  readonly components: { readonly parameters: Readonly<Record<string, Parameter>> }
 }
 /** A request as it will be sent. */
 interface Shot {
@@ -123,8 +129,10 @@ function valid(path: string, operation: Operation): Arbitrary<Shot> {
   const named = parametersOf(operation)
     .filter(it => it.in === 'header' && !/^(ehbp-|x-tinfoil-enclave)/i.test(it.name))
     .map(it => [it.name, word] as const)
-  const asked = parametersOf(operation).filter(it => it.in === 'query' && it.schema.pattern)
-  const query = record(Object.fromEntries(asked.map(({ name, schema }) => [name, fitting(schema)])))
+  const asked = parametersOf(operation).filter(it => it.in === 'query' && (it.schema.pattern || it.example))
+  const query = record(
+    Object.fromEntries(asked.map(({ name, schema, example }) => [name, example ? constant(example) : fitting(schema)])),
+  )
   const signed: Record<string, string> = operation.security.length > 0 ? { authorization: OWN } : {}
   return record({
     passed: record(Object.fromEntries(named), { requiredKeys: [] }),

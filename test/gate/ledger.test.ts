@@ -88,6 +88,7 @@ describe.each(engines)('on $name', ({ fresh, run, runs }) => {
         asyncProperty(entries, async given => {
           await run(url, 'DELETE FROM ledger')
           await run(url, 'DELETE FROM usage_hours')
+          await run(url, 'DELETE FROM usage_days')
           const flushes = given.map(({ flushed, ...fields }) => {
             book.enter(entry(fields))
             return flushed ? book.flush() : undefined
@@ -110,6 +111,7 @@ describe.each(engines)('on $name', ({ fresh, run, runs }) => {
           ]
           expect(await booked(url, 'ledger')).toEqual(whole)
           expect(await booked(url, 'usage_hours')).toEqual(whole)
+          expect(await booked(url, 'usage_days')).toEqual([...whole.slice(0, 3), ...whole.slice(-1)])
         }),
         { numRuns: Math.min(50, runs) },
       )

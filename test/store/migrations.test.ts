@@ -92,4 +92,55 @@ describe.each(engines)('a database on $name', engine => {
     expect(await run(url, 'SELECT * FROM models')).toEqual([row])
     expect(await run(url, 'SELECT * FROM receipts')).toEqual([])
   })
+
+  test('from before analytics is summed anew from its ledger', async () => {
+    const url = await databaseOf(10, engine)
+    const hour = 490_000
+    const rows = [
+      ['ada', 0, 'm', 200, 'complete', '/v1/chat/completions'],
+      ['ada', 1, 'm', 399, 'cancelled', '/v1/responses'],
+      ['ada', 2, 'm', 504, 'failed', '/v1/completions'],
+      ['ada', 3, null, 200, 'failed', '/v1/models'],
+      ['ada', 3_600_000, 'm', 400, 'complete', '/v1/embeddings'],
+      ['eve', 3_599_999, 'm', 200, 'complete', '/v1/embeddings'],
+    ] as const
+    const text = (it: string | null) => (it === null ? 'NULL' : `'${it}'`)
+    for (const [owner, after, model, status, ending, route] of rows)
+      await run(
+        url,
+        `INSERT INTO ledger (owner, at, id, backend, route, model, prompt_tokens, completion_tokens, cached_tokens, cost,
+         status, ending, bytes_up, bytes_down, estimated) VALUES ('${owner}', ${hour * 3_600_000 + after}, 'i${after}',
+         'tinfoil', '${route}', ${text(model)}, 3, 4, 0, NULL, ${status}, '${ending}', 1, 1, 0)`,
+      )
+    for (const [owner, at, model, requests] of [
+      ['ada', hour, 'm', 3],
+      ['ada', hour, '', 1],
+      ['ada', hour + 1, 'm', 1],
+      ['eve', hour, 'm', 1],
+    ] as const)
+      await run(
+        url,
+        `INSERT INTO usage_hours (owner, hour, model, requests, prompt_tokens, completion_tokens, cached_tokens,
+         cost_pico, estimated) VALUES ('${owner}', ${at}, '${model}', ${requests}, ${requests * 3}, ${requests * 4}, 0, ${requests}, 0)`,
+      )
+    await migrate(url)
+    const hours = 'SELECT owner, hour, model, errors, cut, responses FROM usage_hours ORDER BY owner, hour, model'
+    expect(await run(url, hours)).toEqual([
+      { owner: 'ada', hour, model: '', errors: 1, cut: 0, responses: 0 },
+      { owner: 'ada', hour, model: 'm', errors: 1, cut: 1, responses: 2 },
+      { owner: 'ada', hour: hour + 1, model: 'm', errors: 0, cut: 0, responses: 0 },
+      { owner: 'eve', hour, model: 'm', errors: 0, cut: 0, responses: 1 },
+    ])
+    const day = Math.floor(hour / 24)
+    expect(await run(url, 'SELECT * FROM usage_days ORDER BY owner')).toEqual([
+      {
+        ...{ owner: 'ada', day, requests: 5, prompt_tokens: 15, completion_tokens: 20, cost_pico: 5 },
+        ...{ errors: 2, cut: 1, responses: 2 },
+      },
+      {
+        ...{ owner: 'eve', day, requests: 1, prompt_tokens: 3, completion_tokens: 4, cost_pico: 1 },
+        ...{ errors: 0, cut: 0, responses: 1 },
+      },
+    ])
+  })
 })

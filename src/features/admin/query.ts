@@ -1,8 +1,8 @@
 import { isEmail } from '../../protocol/email.ts'
 import { uuidFrom } from '../../protocol/ids.ts'
-import { boolean, integer, type Kind } from '../../protocol/kinds.ts'
+import { boolean, integer } from '../../protocol/kinds.ts'
 import { userOf } from '../../protocol/principal.ts'
-import { invalidQuery, parametersIn } from '../../protocol/query.ts'
+import { chosen, invalidQuery, parametersIn } from '../../protocol/query.ts'
 
 /** A part of a list that is told in pages. */
 export interface Page {
@@ -57,11 +57,4 @@ function soughtIn(q: string): Sought {
   throw invalidQuery(
     '"q" must be a whole e-mail address (a "+" in it is written %2B), a user\'s id, or an owner, "u_" and 32 hex digits: what names people is sealed, and cannot be searched by its parts.',
   )
-}
-
-function chosen<T>(given: ReadonlyMap<string, string>, name: string, kind: Kind<T>, unless: T): T {
-  const text = given.get(name)
-  const value = text === undefined ? unless : kind.read(text)
-  if (value === undefined) throw invalidQuery(`"${name}" must be ${kind.expects}.`)
-  return value
 }

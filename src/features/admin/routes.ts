@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia'
+import { analytics } from './analytics/routes.ts'
 import { adminAudit } from './audit.ts'
 import { adminBans } from './bans.ts'
 import { adminConfigs } from './configs.ts'
@@ -10,6 +11,7 @@ type Room<Make extends (deps: never) => unknown> = Parameters<Make>[0]
 type Deps = Room<typeof adminModels> &
   Room<typeof adminUsers> &
   Room<typeof adminBans> &
+  Room<typeof analytics> &
   Room<typeof adminConfigs> &
   Room<typeof adminAudit> &
   Room<typeof adminVpc>
@@ -20,6 +22,7 @@ export const admin = (deps: Deps) =>
     .use(adminModels(deps))
     .use(adminUsers(deps))
     .use(adminBans(deps))
+    .use(analytics(deps))
     .use(adminConfigs(deps))
     .use(adminVpc(deps))
     .use(adminAudit(deps))

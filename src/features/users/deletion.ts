@@ -19,6 +19,7 @@ import {
   receipts,
   sessions as sessionRows,
   slots,
+  usageDays,
   usageHours,
   userSettings,
   users,
@@ -126,6 +127,11 @@ function prepare({ db }: Store) {
         .delete(usageHours)
         .where(keyed(sql`owner, hour, model`, sql`usage_hours`))
         .returning({ owner: usageHours.owner })
+        .prepare(),
+      db
+        .delete(usageDays)
+        .where(keyed(sql`owner, day`, sql`usage_days`))
+        .returning({ owner: usageDays.owner })
         .prepare(),
       db
         .delete(activity)

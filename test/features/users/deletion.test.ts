@@ -26,8 +26,8 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   const left = async (user: string) => {
     const counts = [
       ...['sessions', 'api_keys', 'user_settings', 'linked_accounts'].map(table => count(table, 'user_id', user)),
-      ...['ledger', 'usage_hours', 'limits', 'slots', 'activity', 'files', 'receipts', 'bans'].map(table =>
-        count(table, 'owner', userOwnerOf(user)),
+      ...['ledger', 'usage_hours', 'usage_days', 'limits', 'slots', 'activity', 'files', 'receipts', 'bans'].map(
+        table => count(table, 'owner', userOwnerOf(user)),
       ),
       count('users', 'id', user),
     ]
