@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs'
+import { getTableName } from 'drizzle-orm'
 import { Problem } from '../protocol/problem.ts'
 import { bytesOf } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
-import { tagOf } from '../store/fields.ts'
+import { type Place, tagOf } from '../store/fields.ts'
 import { readKeyFile, setKeyFileAside } from '../store/key-file.ts'
 import { deriveKeys, KeyFault } from '../store/keys.ts'
 import { openDatabase, sqlitePathOf } from '../store/open.ts'
 import { isInForce, rekey as replace } from '../store/rekey.ts'
 import type { Progress } from '../store/resealing.ts'
+import { receipts as receiptRows } from '../store/schema.ts'
 import { type Store, StoreFault } from '../store/store.ts'
 import type { Agent } from '../tee/agent.ts'
-import { rootKey } from '../tee/keys.ts'
+import { keptSigned } from '../tee/kept-receipt.ts'
+import { type AgentKeys, agentKeys } from '../tee/keys.ts'
+import { signingKeys } from '../tee/signing.ts'
 
 /** The settings that it reads. */
 export const REKEY_SETTINGS = [
@@ -49,6 +53,8 @@ interface Roots {
   /** What the key to come is called. */
   name: string
   previous: () => Uint8Array
+  /** What receipts were signed by, where it does not derive from that one. */
+  receipts: AgentKeys['receipts'] | undefined
   /** Whether the key in force is the one in the file beside the database. */
   isBeside: boolean
   identityKey: Uint8Array | undefined
@@ -58,7 +64,8 @@ interface Roots {
 
 async function chosen(given: Given, agent: Agent | undefined, path: string | undefined): Promise<Roots> {
   const [dataKey, keyBefore] = [bytesOf(given.DATA_KEY), bytesOf(given.DATA_KEY_PREVIOUS)]
-  const agentKey = agent && !(dataKey && keyBefore) ? await rootKey(agent) : undefined
+  const ofAgent = agent && !(dataKey && keyBefore) ? await agentKeys(agent) : undefined
+  const agentKey = ofAgent?.root
   const [root, previous] = [dataKey ?? agentKey, keyBefore ?? (dataKey && agentKey)]
   if (!root) throw new KeyFault(NO_KEY)
   if (previous && Buffer.compare(root, previous) === 0)
@@ -67,6 +74,7 @@ async function chosen(given: Given, agent: Agent | undefined, path: string | und
     root,
     name: dataKey ? 'DATA_KEY' : 'the key of this TEE',
     previous: () => previous ?? keyBeside(path, agent !== undefined),
+    receipts: previous === agentKey ? ofAgent?.receipts : undefined,
     isBeside: !previous && !agent,
     identityKey: bytesOf(given.IDENTITY_HASH_KEY),
     next: !dataKey ? TO_AGENT : agentKey ? FROM_AGENT : TO_DATA_KEY,
@@ -74,14 +82,32 @@ async function chosen(given: Given, agent: Agent | undefined, path: string | und
 }
 
 /** What came of it, in words. */
-async function resealed(store: Store, { previous, name, ...keys }: Roots, say: Say): Promise<string> {
+async function resealed(store: Store, { previous: old, receipts, name, ...keys }: Roots, say: Say): Promise<string> {
   try {
     if (store.isNew) throw new StoreFault('The database is empty: there is nothing to rekey. Check DATABASE_URL.')
     if (await isInForce(store, keys)) return `nothing to do, ${name} is in force.`
-    const { isCompact } = await replace({ store, ...keys, previous: previous(), report: paced(say) })
+    const previous = old()
+    const leaving = signed(receipts ?? deriveKeys({ root: previous, overrides: {} }))
+    const { isCompact } = await replace({ store, ...keys, previous, report: paced(say), leaving })
     return isCompact ? 'done.' : `done. ${NOT_COMPACT}`
   } catch (error) {
     throw error instanceof Problem ? interrupted(error) : error
+  }
+}
+
+/** Signs receipts, for their key goes with the root. */
+function signed(seeds: AgentKeys['receipts']): (place: Place, text: string) => string {
+  const { ed25519 } = signingKeys(seeds)
+  return ({ table, row }, text) => {
+    if (table !== getTableName(receiptRows)) return text
+    try {
+      return keptSigned(text, ed25519)
+    } catch (cause) {
+      throw new StoreFault(
+        `The receipt ${row} was not signed yet, and the key that it names is not the one that goes with the previous root: restore it from a copy or delete it, then run \`sealgate rekey\` again.`,
+        { cause },
+      )
+    }
   }
 }
 

@@ -26,8 +26,8 @@ export interface Entry {
 export interface ReceiptRow {
   readonly id: string
   readonly owner: string
-  /** Sealed. */
-  readonly content: string
+  /** Seals it: as it is written, for in a row of them each takes a third of what it takes between other work. */
+  seal(): string
 }
 
 /** What is written of one request: the one where it reached an enclave, the other where it has a receipt. */
@@ -55,14 +55,16 @@ export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
     const rows = entries.map(rowOf)
     const isStored = async () => {
       const [row, [receipt]] = [rows[0], kept]
-      return (await store.ask<unknown[]>(() => (row ? find.execute(row) : findKept.execute({ ...receipt })))).length > 0
+      return (
+        (await store.ask<unknown[]>(() => (row ? find.execute(row) : findKept.execute({ id: receipt?.id })))).length > 0
+      )
     }
     return {
       bookings,
       writes: [
         ...rows.map(values => ({ statement: insert, values })),
         ...sums(entries),
-        ...kept.map(({ ...values }) => ({ statement: keep, values })),
+        ...kept.map(({ id, owner, seal }) => ({ statement: keep, values: { id, owner, content: seal() } })),
       ],
       isStored,
     }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { eq, lt, sql } from 'drizzle-orm'
 import type { End, Exchange } from '../protocol/exchange.ts'
 import { nextTurn } from '../protocol/json.ts'
@@ -9,6 +8,7 @@ import { firstIdAt, issuedAt, receiptIdFor } from '../protocol/receipt-id.ts'
 import type { Fields } from '../store/fields.ts'
 import { receipts as table } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { signedReceipt } from '../tee/kept-receipt.ts'
 import { RECEIPT_KEY, type SigningKeys } from '../tee/signing.ts'
 import type { ReceiptRow } from './batch.ts'
 import { noSuchThing } from './belongings.ts'
@@ -48,9 +48,12 @@ interface Deps {
 const LONGEST_MS = DAY_MS
 // A turn of the event loop: 2 ms.
 const PAGE_ROWS = 200
-const SIGNATURE_DIGITS = 128
+const SALT_BYTES = 16
 
-/** Receipts that are signed as soon as their requests are over, and kept sealed: a digest of a short prompt tells what it was. */
+/**
+ * Receipts whose text is fixed as soon as their requests are over; they are kept sealed, for a digest of a short prompt tells
+ * what it was, and signed when they are asked for.
+ */
 export function receipts(deps: Deps): Receipts {
   const { store, identityKey, ledger, now, receiptDays } = deps
   const { read, sweep } = prepare(store)
@@ -67,18 +70,20 @@ export function receipts(deps: Deps): Receipts {
       const { receipt, principal } = exchange
       if (!receipt || !principal) return undefined
       const { id } = receipt
-      const text = textOf(exchange, receipt, { end, deps })
+      const said = receiptOf(exchange, receipt, { end, deps })
       return {
         id,
         owner: principal.owner,
-        content: deps.fields.seal(placeOf(id), deps.signing.ed25519.sign(text) + text),
+        // What is signed is this order of members and JSON.stringify's spelling: RFC 8785, for texts and whole numbers,
+        // without the 8 µs that a general canonicalizer takes.
+        seal: () => deps.fields.seal(placeOf(id), JSON.stringify(said)),
       }
     },
     find: async (owner, id) => {
       const at = issuedAt(identityKey, owner, id)
       if (at === undefined) throw noSuchThing()
       const sealed = (await stored(id)) ?? (await late(id, at))
-      return openReceipt(deps.fields, id, sealed)
+      return openReceipt(deps, id, sealed)
     },
     sweep: async () => {
       const before = firstIdAt(now() - receiptDays * DAY_MS)
@@ -96,10 +101,9 @@ export function receipts(deps: Deps): Receipts {
   }
 }
 
-/** A receipt that was read from its row. @throws FieldFault */
-export function openReceipt(fields: Fields, id: string, sealed: string): SignedReceipt {
-  const text = fields.open(placeOf(id), sealed)
-  return { receipt: text.slice(SIGNATURE_DIGITS), receipt_signature: text.slice(0, SIGNATURE_DIGITS) }
+/** A receipt that was read from its row, signed. @throws FieldFault, KeyGone */
+export function openReceipt({ fields, signing }: Pick<Deps, 'fields' | 'signing'>, id: string, sealed: string) {
+  return signedReceipt(fields.open(placeOf(id), sealed), signing.ed25519)
 }
 
 const placeOf = (row: string) => ({ table: 'receipts', column: 'content', row })
@@ -114,14 +118,12 @@ interface Over {
   deps: Pick<Deps, 'now' | 'signing' | 'settingsDigest'>
 }
 
-/** In canonical JSON. */
-function textOf(exchange: Exchange, open: OpenReceipt, { end, deps }: Over): string {
+/** Its members in the order of canonical JSON. */
+function receiptOf(exchange: Exchange, open: OpenReceipt, { end, deps }: Over): Receipt {
   const { backend = null, code = null, host = null, startedAt, streaming, usage, route = '' } = exchange
   const { ending, status } = end
   const { id, method, down } = open
-  // What is signed is this order of members and JSON.stringify's spelling: RFC 8785, for texts and whole numbers, without
-  // the 8 µs that a general canonicalizer takes.
-  const receipt: Receipt = {
+  return {
     backend,
     code,
     ended_at: new Date(deps.now()).toISOString(),
@@ -137,11 +139,10 @@ function textOf(exchange: Exchange, open: OpenReceipt, { end, deps }: Over): str
     // A refusal comes whole though what it is about failed; nobody is there to take that of a client who left.
     response: down.passed(streaming ? ending === 'complete' : ending !== 'cancelled'),
     route,
-    salt: randomBytes(16).toString('hex'),
+    salt: crypto.getRandomValues(Buffer.allocUnsafe(SALT_BYTES)).toString('hex'),
     settings_sha256: deps.settingsDigest,
     status,
   }
-  return JSON.stringify(receipt)
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`

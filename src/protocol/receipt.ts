@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Ending } from './exchange.ts'
 import type { ProblemCode } from './problem.ts'
 
@@ -57,7 +56,7 @@ class Tally {
   bytes = 0
   /** Whether the end has passed. */
   ended = false
-  readonly #hash = createHash('sha256')
+  readonly #hash = new Bun.CryptoHasher('sha256')
   #isTold = false
 
   /** Takes a piece, of which nothing is kept; `undefined` is the end. What comes after it was told counts no more. */

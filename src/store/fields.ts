@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 import { fromBase64Url } from '../protocol/base64url.ts'
 
 /** Where a sealed value stands: moved to another place it does not open. */
@@ -44,7 +44,7 @@ export function fields(key: Uint8Array): Fields {
   return {
     prefix,
     seal: (place, text) => {
-      const nonce = randomBytes(NONCE_BYTES)
+      const nonce = crypto.getRandomValues(Buffer.allocUnsafe(NONCE_BYTES))
       const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
       cipher.setAAD(associated(place))
       const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])

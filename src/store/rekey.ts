@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm'
-import { tagOf } from './fields.ts'
+import { type Place, tagOf } from './fields.ts'
 import {
   checkValue,
   deriveKeys,
@@ -31,6 +31,8 @@ interface Deps extends Roots {
   /** Rows sealed anew in a transaction; 200 unless given. */
   batch?: number
   report: (progress: Progress) => void
+  /** What a value becomes before the keys of the old root go, and of one that has become it, the same; as it is unless given. */
+  leaving?: (place: Place, text: string) => string
 }
 
 /** Whether a root secret is already the one in force, and no rekey is unfinished. */
@@ -54,13 +56,19 @@ export async function isInForce(store: Store, { root, identityKey }: Omit<Roots,
  * Tells whether 4 went well. @throws KeyFault when a root does not fit; nothing has been written then.
  * @throws StoreFault when another process has the database open, or a value does not open.
  */
-export async function rekey({ store, report, batch = 200, ...roots }: Deps): Promise<{ isCompact: boolean }> {
+export async function rekey({
+  store,
+  report,
+  leaving = (_, text) => text,
+  batch = 200,
+  ...roots
+}: Deps): Promise<{ isCompact: boolean }> {
   const marks = await marksOf(store)
   const { from, to } = keysBetween(marks, roots)
   await store.migrate()
   await recordKeys(store, from)
   await holdAlone(store)
-  const work = resealing({ store, from, to, batch, report })
+  const work = resealing({ store, from, to, batch, report, leaving })
   if (!marks.checks.has(REKEY)) {
     await work.check()
     await begin(store, roots.root, to)

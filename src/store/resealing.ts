@@ -19,6 +19,8 @@ interface Deps {
   /** Rows in a transaction. */
   batch: number
   report: (progress: Progress) => void
+  /** What a value becomes before the keys of the old root go; of one that has become it, the same. */
+  leaving: (place: Place, text: string) => string
 }
 
 /** Re-encrypts what is sealed in a database from one set of keys to another. */
@@ -40,8 +42,8 @@ type Row = Readonly<Record<string, string | null>>
 const ID = 'rowId'
 
 /** Rows that the new key sealed already are passed over, so that a run goes on where another was killed. */
-export function resealing({ store, from, to, batch, report }: Deps): Resealing {
-  const keys = { from: fields(from.fields), to: fields(to.fields), lookup: to.lookup }
+export function resealing({ store, from, to, batch, report, leaving }: Deps): Resealing {
+  const keys = { from: fields(from.fields), to: fields(to.fields), lookup: to.lookup, leaving }
   const tables = [...new Set(sealedColumns.map(({ table }) => table))].map(table =>
     ofTable(store, table, { ...keys, batch }),
   )
@@ -80,6 +82,7 @@ interface Work {
   readonly from: Fields
   readonly to: Fields
   readonly lookup: Uint8Array
+  readonly leaving: Deps['leaving']
 }
 
 function ofTable(store: Store, table: SQLiteTable, { batch, ...keys }: Work) {
@@ -97,7 +100,7 @@ function ofTable(store: Store, table: SQLiteTable, { batch, ...keys }: Work) {
     const text = opened(place, sealed, sealed.startsWith(keys.to.prefix) ? keys.to : keys.from)
     return [
       [old, sealed],
-      [fresh, keys.to.seal(place, text)],
+      [fresh, keys.to.seal(place, keys.leaving(place, text))],
       ...hashes.map(({ column, what, normalised }) => {
         return [`new ${column.name}`, lookupHash(keys.lookup, what, normalised(text))] as const
       }),

@@ -202,7 +202,7 @@ describe.each(engines)('on $name', ({ fresh, run, runs }) => {
       expect([(await booked(url, 'ledger'))[0], (await booked(url, 'usage_hours'))[0]]).toEqual([2, 2])
       // Nor one of receipts alone.
       isCut = true
-      book.enter(undefined, { id: 'rcpt_1', owner: 'j_ada', content: '' })
+      book.enter(undefined, { id: 'rcpt_1', owner: 'j_ada', seal: () => '' })
       expect(await outcome(book.flush)).toBe('database_unavailable')
       isCut = false
       await book.flush()

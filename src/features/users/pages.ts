@@ -5,6 +5,7 @@ import { HOUR_MS } from '../../protocol/metering.ts'
 import type { Fields } from '../../store/fields.ts'
 import { activity, belongings, files, ledger, limits, receipts, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
+import type { SigningKeys } from '../../tee/signing.ts'
 
 // A turn of the event loop: 1 ms.
 const PAGE_ROWS = 200
@@ -19,8 +20,15 @@ export interface Pages {
 
 const moment = (at: number) => new Date(at).toISOString()
 
+interface Deps {
+  store: Store
+  fields: Fields
+  /** What signs receipts. */
+  signing: SigningKeys
+}
+
 /** Everything kept by owner, in the order of an export: what is short first. */
-export function ownedPages({ store, fields }: { store: Store; fields: Fields }): readonly Pages[] {
+export function ownedPages({ store, fields, signing }: Deps): readonly Pages[] {
   const { limit, open, acts, hours, usage } = prepare(store)
   const owned = prepareBelongings(store)
   const kept = prepareFiles(store)
@@ -97,11 +105,12 @@ export function ownedPages({ store, fields }: { store: Store; fields: Fields }):
           row => ({ ...row, at: moment(row.at), estimated: row.estimated === 1 }),
         ),
     },
-    receiptPages(store, fields),
+    receiptPages({ store, fields, signing }),
   ]
 }
 
-function receiptPages(store: Store, fields: Fields): Pages {
+function receiptPages(deps: Deps): Pages {
+  const { store } = deps
   const page = prepareReceipts(store)
   return {
     name: 'receipts',
@@ -110,7 +119,7 @@ function receiptPages(store: Store, fields: Fields): Pages {
         after => store.ask(() => page.execute({ owner, ...after })),
         START,
         ({ id }) => ({ ...START, second: id }),
-        ({ id, content }) => openReceipt(fields, id, content),
+        ({ id, content }) => openReceipt(deps, id, content),
       ),
   }
 }

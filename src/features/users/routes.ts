@@ -11,6 +11,7 @@ import { invalidBody, prose, type Read, readMembers } from '../../protocol/membe
 import { deletionDetail, exportDetail, profileDetail, settingsDetail } from '../../protocol/users-docs.ts'
 import type { Fields } from '../../store/fields.ts'
 import type { Store } from '../../store/store.ts'
+import type { SigningKeys } from '../../tee/signing.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
 import { credentials, shownKey, shownSession } from './credentials.ts'
 import { deletion } from './deletion.ts'
@@ -30,6 +31,7 @@ interface Deps {
   sessions: Sessions
   apiKeys: ApiKeys
   ledger: Ledger
+  signing: SigningKeys
   ownBody: OwnBody
   now: () => number
   log: Log

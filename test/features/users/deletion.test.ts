@@ -43,7 +43,7 @@ async function busy(kit: Kit, who: string | Identity, requests: number) {
   await ada.ask('PATCH', '/users/me/settings', { system_prompt: 'x' })
   const owner = userOwnerOf(ada.user)
   for (let i = 0; i < requests; i++)
-    kit.ledger.enter(entry({ owner, at: 1_767_225_600_000 + i }), { id: `${owner} ${i}`, owner, content: '' })
+    kit.ledger.enter(entry({ owner, at: 1_767_225_600_000 + i }), { id: `${owner} ${i}`, owner, seal: () => '' })
   await kit.ledger.flush()
   return { ada, program: by(kit, `Bearer ${key}`) }
 }
