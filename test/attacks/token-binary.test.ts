@@ -20,7 +20,7 @@ const alive: Running[] = []
 beforeAll(async () => {
   home = freshDirectory()
   sealgate = await compile(home)
-}, 20_000)
+}, 60_000)
 afterAll(async () => {
   for (const running of alive) running.signal('SIGKILL')
   await Promise.all([upstream, trap, published, poisoned].map(server => server.stop()))
