@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compile, type Running, start, startDev } from './kit/binary.ts'
+import { executable, type Running, start, startDev } from './kit/binary.ts'
 import { forLocalhost } from './kit/certificates.ts'
 import { freshDirectory } from './kit/directory.ts'
 import { madePair } from './kit/tls.ts'
@@ -12,7 +12,7 @@ const alive: Running[] = []
 
 beforeAll(async () => {
   home = freshDirectory()
-  sealgate = await compile(home)
+  sealgate = await executable()
 })
 
 afterAll(async () => {

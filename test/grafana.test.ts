@@ -40,7 +40,7 @@ beforeAll(async () => {
   )
   await lived(stage)
   samples = samplesIn(await stage.kit.metrics())
-}, 20_000)
+}, 60_000)
 afterAll(clear)
 
 /** Whatever can happen to a gateway, once. */

@@ -90,4 +90,4 @@ test('a page that is damaged while the gateway runs is a 503 and not ready, unti
   expect(await statuses()).toEqual(new Set([200]))
   await kit.stop()
   await upstream.stop()
-}, 20_000)
+}, 60_000)

@@ -54,5 +54,5 @@ describe('while another process holds the write lock', () => {
     await holder.gone
     expect(await gateway.ready()).toBe(200)
     expect((await gateway.models()).status).toBe(200)
-  }, 15_000)
+  }, 60_000)
 })

@@ -1,14 +1,14 @@
 import { afterAll, expect, test } from 'bun:test'
 import { readFileSync, rmSync } from 'node:fs'
 import { HOST, hurl } from '../kit/attack.ts'
-import { compile, startDev } from '../kit/binary.ts'
+import { executable, startDev } from '../kit/binary.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { rawRequest } from '../kit/raw.ts'
 import { chunk } from '../kit/stage.ts'
 
 // The dearest of the attacks beside this page, once more against what is shipped: its server has settings of its own.
 const home = freshDirectory()
-const { url, authorization, ...gateway } = await startDev(await compile(home), { cwd: home })
+const { url, authorization, ...gateway } = await startDev(await executable(), { cwd: home })
 await gateway.says(/keys_loaded/)
 afterAll(async () => {
   gateway.signal('SIGKILL')

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { hurl } from '../kit/attack.ts'
-import { compile, type Running, start } from '../kit/binary.ts'
+import { executable, type Running, start } from '../kit/binary.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { part, publish, signer } from '../kit/jwt.ts'
 import { rawRequest, rawUpstream, requestBytes, type Wire } from '../kit/raw.ts'
@@ -62,7 +62,7 @@ async function run(name: string, env: Record<string, string> = {}) {
     PORT: '0',
     DATABASE_URL: `sqlite:${name}.db`,
   }
-  const running = start(join(home, 'sealgate'), { cwd: home, env: { ...settings, ...env } })
+  const running = start(sealgate, { cwd: home, env: { ...settings, ...env } })
   alive.push(running)
   const [, port] = await running.says(/listening port=(\d+)/)
   return { ...running, url: `http://127.0.0.1:${port}` }
@@ -79,9 +79,10 @@ const claims = (subject: string, scope = 'inference') => ({
 
 let gateway: Awaited<ReturnType<typeof run>>
 let authorization: string
+let sealgate: string
 
 beforeAll(async () => {
-  await compile(home)
+  sealgate = await executable()
   gateway = await run('main')
   await gateway.says(/keys_loaded/)
   authorization = `Bearer ${await key.sign(claims(`${MARK}-subject`))}`

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
 import { HOST } from '../kit/attack.ts'
-import { compile, startDev } from '../kit/binary.ts'
+import { startDev, executable as theExecutable } from '../kit/binary.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { rawRequest, requestBytes, type Wire } from '../kit/raw.ts'
 import { answerBytes, CHAT, CHUNKED, chunk, EMBEDDINGS, eventually, MODELS, stages, unchunk } from '../kit/stage.ts'
@@ -13,7 +13,7 @@ const PATIENCE_MS = 40_000
 
 const { set, clear } = stages()
 const home = freshDirectory()
-const executable = await startDev(await compile(home), { cwd: home })
+const executable = await startDev(await theExecutable(), { cwd: home })
 await executable.says(/keys_loaded/)
 afterAll(async () => {
   executable.signal('SIGKILL')

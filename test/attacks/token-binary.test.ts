@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHmac, createPublicKey } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { compile, type Running, start } from '../kit/binary.ts'
+import { executable, type Running, start } from '../kit/binary.ts'
 import { countingUpstream } from '../kit/counting.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { part, publish, signer } from '../kit/jwt.ts'
@@ -19,8 +19,8 @@ const alive: Running[] = []
 
 beforeAll(async () => {
   home = freshDirectory()
-  sealgate = await compile(home)
-}, 20_000)
+  sealgate = await executable()
+}, 60_000)
 afterAll(async () => {
   for (const running of alive) running.signal('SIGKILL')
   await Promise.all([upstream, trap, published, poisoned].map(server => server.stop()))

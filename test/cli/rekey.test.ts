@@ -209,7 +209,7 @@ describe('the program, killed while it rekeys', () => {
     expect(again.output()).not.toContain('rekey: users')
     expect(await found(path, NEW)).toBe(MANY)
     await expect(found(path, OLD)).rejects.toThrow('not the one this database was written with')
-  }, 20_000)
+  }, 60_000)
 })
 
 describe('the program, on PostgreSQL', () => {
@@ -237,7 +237,7 @@ describe('the program, on PostgreSQL', () => {
     const opened = await openStore({ url, dataKey: bytes(NEW), identityKey: undefined })
     expect(await peopleIn(opened.store, opened.keys)).toBe(1000)
     await opened.store.close()
-  }, 20_000)
+  }, 60_000)
 
   test('refuses another previous key; without one it asks for it, and speaks of no key file', async () => {
     const url = await populated(postgres, bytes(OLD), 1)

@@ -102,7 +102,7 @@ describe('the document', () => {
     expect(said).toContain('is valid')
     expect(said).not.toContain('warning')
     expect(await linter.exited).toBe(0)
-  })
+  }, 60_000)
 })
 
 describe('the page', () => {

@@ -167,7 +167,7 @@ describe('a token is forgotten', () => {
     expect(keys.finds).toBe(10_001)
     await verify(first)
     expect(keys.finds).toBe(10_002)
-  }, 20_000)
+  }, 60_000)
 })
 
 describe('a token that is refused', () => {

@@ -16,9 +16,23 @@ function figuresIn(text: string): ReadonlyMap<string, number> {
 
 /** By how much each sample moved while something was done; those that stood still are left out. */
 export async function movedBy(kit: Pick<Kit, 'metrics'>, act: () => Promise<unknown>): Promise<Record<string, number>> {
-  const before = figuresIn(await kit.metrics())
+  const before = await atRest(kit)
   await act()
-  const after = figuresIn(await kit.metrics())
+  const after = await atRest(kit)
   const moves = [...after].map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
   return Object.fromEntries(moves.filter(([, move]) => move !== 0))
+}
+
+/** The samples once they have stood still for 40 ms: some move a moment after the answer that they count. */
+async function atRest({ metrics }: Pick<Kit, 'metrics'>): Promise<ReadonlyMap<string, number>> {
+  const until = performance.now() + 5000
+  let last = figuresIn(await metrics())
+  for (let still = 0; still < 4; ) {
+    if (performance.now() > until) throw new Error('the figures do not come to rest')
+    await Bun.sleep(10)
+    const now = figuresIn(await metrics())
+    still = Bun.deepEquals(now, last) ? still + 1 : 0
+    last = now
+  }
+  return last
 }

@@ -139,5 +139,5 @@ describe('a key file', () => {
     const said = await Promise.all(processes.map(({ stdout }) => stdout.text()))
     expect(new Set(said)).toEqual(new Set([`${await identityOf(`sqlite:${path}`)}\n`]))
     expect(readdirSync(join(path, '..')).filter(name => name.includes('.key'))).toEqual(['sealgate.db.key'])
-  }, 20_000)
+  }, 60_000)
 })

@@ -140,7 +140,7 @@ describe.each(engines)('a database on $name', ({ fresh, run }) => {
     expect(faults.join('')).toBe('')
     expect(new Set(said)).toEqual(new Set([`${await identityOf(url, { dataKey: Buffer.from(DATA_KEY, 'hex') })}\n`]))
     expect(await numbers(url)).toEqual(ALL)
-  }, 20_000)
+  }, 60_000)
 
   test('that is new and opened with two keys at the same moment refuses one of them', async () => {
     const url = await fresh()

@@ -28,7 +28,7 @@ describe('a server that stops', () => {
   let server: Server
   beforeAll(async () => {
     server = await postgresServer()
-  }, 30_000)
+  }, 60_000)
   afterAll(() => server.stop())
 
   test('is a 503 at each request until it is back, and then nothing is lost', async () => {

@@ -164,7 +164,7 @@ describe.each(engines)('on $name', engine => {
         expect(await peopleWith(url, NEW)).toBe(PEOPLE)
         expect(await faultOf(opened(url, OLD))).toBeInstanceOf(KeyFault)
       }
-    }, 20_000)
+    }, 60_000)
 
     test('is finished by the same keys only', async () => {
       const url = await copy()

@@ -72,5 +72,5 @@ describe('the memory of keys', () => {
     expect(memory.remember('1000000')).toBe(false)
     expect(memory.remember('2')).toBe(false)
     expect(memory.remember('0')).toBe(true)
-  }, 20_000)
+  }, 60_000)
 })
