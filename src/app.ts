@@ -44,6 +44,7 @@ import type { Parts } from './parts.ts'
 import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import { fields } from './store/fields.ts'
+import { sharedClock } from './store/store.ts'
 import { settingsDigestOf } from './tee/settings-digest.ts'
 import { effectiveSettings } from './tee/statement.ts'
 import { kept } from './upstream/kept.ts'
@@ -65,14 +66,14 @@ const NO_SIGN_IN: SignInOptions = {
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
   const bounds = { callers: parts.limiter, slots: parts.slots, inFlight: inFlight(parts.maxInFlight), ledger }
-  const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const sealing = sealingOf(parts)
   const settings = settingsOf(parts)
-  const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: settingsDigestOf(settings) })
+  const told = receipts({ ...sealing, now, settingsDigest: settingsDigestOf(settings) })
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...parts, ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
-  const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
+  const addresses = limiter({ ...sealing, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, exchangeOf }),
     limited: limited({ ...parts, ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
@@ -81,7 +82,7 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs) }
   const accounts = users(ours)
-  const owned = belongings(parts)
+  const owned = belongings(sealing)
   const ruled = rules(sealing)
   const out = wayOut(parts, owned, ruled)
   const signIns = flow({ ...ours, ...(parts.signIn ?? NO_SIGN_IN), browserKey: keys.browser, exchangeOf })
@@ -129,6 +130,16 @@ export function gateway(parts: Parts) {
     await acts.sweep(now())
   }
   return { fetch, sweep, reconcile: async () => out.keeping?.reconcile(), routes: rooms.routes }
+}
+
+/**
+ * What keeps rows. What ends by one is told by one clock for all gateways; what others signed, and how long things take,
+ * by our own.
+ */
+function sealingOf(parts: Parts) {
+  const { store, keys, now } = parts
+  const sealing = { fields: fields(keys.fields), lookupKey: keys.lookup, identityKey: keys.identity }
+  return { ...parts, ...sealing, now: sharedClock(store, now) }
 }
 
 /** What readiness asks for. */

@@ -18,7 +18,7 @@ import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import type { Store } from './store/store.ts'
+import { type Store, sharedClock } from './store/store.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { certificates } from './tls/certificates.ts'
 import { renewing } from './tls/renewing.ts'
@@ -78,9 +78,10 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log })
   const store = measured.timed(rooted.store)
   const { keys } = rooted
+  const now = sharedClock(store, Date.now)
   const open =
     config.CONCURRENT_LIMIT > 0
-      ? slots({ store, now: Date.now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
+      ? slots({ store, now, log, limit: config.CONCURRENT_LIMIT, process: crypto.randomUUID() })
       : undefined
   const booked = ledger({ store, log, flushMs: config.TOKEN_LIMIT_DAY > 0 ? 0 : FLUSH_MS })
   const { fetch, sweep, reconcile } = gateway({
@@ -96,7 +97,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
     ...chosen(config),
     frontend: { site, policy: config.FRONTEND_CSP, isSecure: isReachedByHttps(config) },
     ...(await backends(config, { store, keys, log })),
-    limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
+    limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
   })
@@ -107,7 +108,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS 
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) log('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(host)}:${listener.port}`))
-  const beats = [...sweeping({ sweep, reconcile }, log), setInterval(() => open?.renew(), RENEW_MS)]
+  const beats = [...sweeping({ sweep, reconcile, ...store }, log), setInterval(() => open?.renew(), RENEW_MS)]
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
@@ -171,12 +172,14 @@ function chosen(config: Config) {
   }
 }
 
-function sweeping({ sweep, reconcile }: Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'>, log: Log) {
+type Swept = Pick<ReturnType<typeof gateway>, 'sweep' | 'reconcile'> & Pick<Store, 'compareClocks'>
+
+function sweeping({ sweep, reconcile, compareClocks }: Swept, log: Log) {
   const each = (ms: number, act: () => Promise<void>) =>
     setInterval(() => {
       act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
     }, ms)
-  return [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)]
+  return [each(SWEEP_MS, sweep), each(SWEEP_MS, compareClocks), each(RECONCILE_MS, reconcile)]
 }
 
 function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {

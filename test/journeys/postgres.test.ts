@@ -43,7 +43,7 @@ test('the executable that cannot reach PostgreSQL ends with 1 and one line, with
   const unreached = await gateways.failing(gateways.directory(), { DATABASE_URL, DATA_KEY }, [])
   expect(unreached).toEqual({
     code: 1,
-    said: 'sealgate: The database postgres://127.0.0.1:1/sealgate cannot be used: nothing answers there. Check DATABASE_URL.\n',
+    said: 'sealgate: The database postgres://127.0.0.1:1/sealgate cannot be used: nothing answers there. Check DATABASE_URL, or DATABASE_HOST and what goes with it.\n',
   })
   const { code, said } = await gateways.failing(gateways.directory(), { DATABASE_URL }, [])
   expect(code).toBe(2)
