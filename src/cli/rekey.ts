@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { DATABASE_SETTINGS, databaseUrlOf } from '../config/database.ts'
+import { postgresOf } from '../opening.ts'
 import { Problem } from '../protocol/problem.ts'
 import { bytesOf } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
@@ -14,7 +16,7 @@ import { rootKey } from '../tee/keys.ts'
 
 /** The settings that it reads. */
 export const REKEY_SETTINGS = [
-  'DATABASE_URL',
+  ...DATABASE_SETTINGS,
   'DATA_KEY',
   'DATA_KEY_PREVIOUS',
   'IDENTITY_HASH_KEY',
@@ -35,10 +37,11 @@ const POSTGRES = { connections: 1, statementMs: 600_000 }
  * @throws KeyFault, StoreFault or TeeFault; run again it goes on where it was.
  */
 export async function rekey(given: Given, agent: Agent | undefined, say: Say): Promise<void> {
-  const path = sqlitePathOf(given.DATABASE_URL)
+  const url = databaseUrlOf(given)
+  const path = sqlitePathOf(url)
   const roots = await chosen(given, agent, path)
   if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
-  const store = await openDatabase(given.DATABASE_URL, POSTGRES)
+  const store = await openDatabase(url, { ...postgresOf(given), ...POSTGRES })
   // Closed, all of it is on the disk before the old key is put aside.
   const end = await resealed(store, roots, say).finally(() => store.close())
   say(`rekey: ${end} ${roots.next}${roots.isBeside ? setAside(path, roots.root) : ''}`)
