@@ -9,8 +9,9 @@ import { reasonCode } from './postgres-faults.ts'
 const UNDONE = new Set(['40001', '40P01', '57P01', '57P05'])
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 200
-// A thousand statements at once took 30 ms on ten connections: what waits behind more waits for a database in distress.
-const WAITING_PER_CONNECTION = 100
+// Of ten connections 3000 wait a fifth of a second for a database that is well (60 µs each): what would wait behind
+// more waits for one in distress.
+const WAITING_PER_CONNECTION = 300
 
 interface Bounds {
   /** What may be asked for at once is a multiple of these. */

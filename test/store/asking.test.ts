@@ -47,14 +47,14 @@ function statements({ db, ask }: Store) {
 
 const pids = async (url: string) => (await runOn<number>(url, `SELECT pid ${OURS} ORDER BY pid`)).map(({ pid }) => pid)
 
-test('what comes past a hundred for each connection is a 503 at once, and the rest is served', async () => {
+test('what comes past three hundred for each connection is a 503 at once, and the rest is served', async () => {
   const pool = poolAt(
     { host: '', port: 1, database: '', user: '', password: '', parameters: {} },
     { ...HASTY, tls: 'off' },
   )
   const ask = asking(handleOn(pool, 0), { connections: 2, patienceMs: 5000, renew: () => pool })
   const open = Promise.withResolvers<number>()
-  const waiting = Array.from({ length: 202 }, () => ask(() => open.promise))
+  const waiting = Array.from({ length: 602 }, () => ask(() => open.promise))
   let wasRun = false
   const problem = await problemOf(() =>
     ask(() => {
