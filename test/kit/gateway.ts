@@ -20,6 +20,7 @@ import { Secret } from '../../src/protocol/secret.ts'
 import { settings } from '../../src/settings.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
+import { sharedClock } from '../../src/store/store.ts'
 import { RECEIPT_KEY, type SigningKeys, signingKeys } from '../../src/tee/signing.ts'
 import { effectiveSettings } from '../../src/tee/statement.ts'
 import type { Tee } from '../../src/tee/tee.ts'
@@ -63,6 +64,8 @@ export interface KitOptions {
   /** A database by its URL, opened with the tests' key, in place of a file. */
   database?: string
   now?: () => number
+  /** Whether `now` differs from the clock of the database, which is to be found out. */
+  isClockOff?: boolean
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
   idleSeconds?: number
@@ -179,12 +182,19 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     store: whole,
     keys,
     ...sources
-  } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
+  } = await openStore({
+    url: database ?? `sqlite:${path}`,
+    dataKey,
+    identityKey: undefined,
+    postgres: options.isClockOff ? { now } : undefined,
+  })
   const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const { store, meters, text, stop: stopCounting } = measured(whole, set.ageMs, options)
-  const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
+  const shared = sharedClock(store, now)
+  const open =
+    concurrent > 0 ? slots({ store, now: shared, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
   const server = Bun.serve({
@@ -224,7 +234,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     collateralOf: given.collateralOf,
     signing,
     keySet: set,
-    limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
+    limiter: rpm > 0 ? limiter({ store, now: shared, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
     stallMs: allPatience.bodyMs,
