@@ -4,7 +4,6 @@ export interface PostgresAddress {
   readonly host: string
   readonly port: number
   readonly database: string
-  /** Empty where the driver shall choose: `USER` of the environment, else `postgres`. */
   readonly user: string
   readonly password: string
   /** What each session is to be set to, as `search_path`. */
@@ -23,7 +22,7 @@ export function postgresAddress(text: string): PostgresAddress | undefined {
       host: decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1')),
       port: Number(url.port || POSTGRES_PORT),
       database: decodeURIComponent(url.pathname.slice(1)),
-      user: decodeURIComponent(url.username),
+      user: decodeURIComponent(url.username) || 'postgres',
       password: decodeURIComponent(url.password),
       parameters: Object.fromEntries(url.searchParams),
     }

@@ -34,10 +34,13 @@ export function poolAt(address: PostgresAddress, { tls, connections, statementMs
     ...(isSocket(address) ? { path: `${host}/.s.PGSQL.${port}` } : { hostname: host }),
     port,
     database,
-    password,
-    ...(user && { username: user }),
+    username: user,
+    // An empty one would be that of the environment.
+    password: () => password,
     // Said, it holds whatever NODE_TLS_REJECT_UNAUTHORIZED says, and means the name too.
     tls: tls === 'off' ? false : { rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) },
+    // As libpq does: whoever has another certificate for the host cannot pass a sign-in on.
+    channelBinding: 'prefer',
     max: connections,
     connectionTimeout: CONNECT_SECONDS,
     connection: {

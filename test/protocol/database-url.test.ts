@@ -15,7 +15,7 @@ describe('a URL of PostgreSQL', () => {
       ...{ host: '::1', port: 5433, database: 'seal gate', user: 'me', password: 'p@ss/' },
       parameters: { search_path: 'gate' },
     })
-    expect(postgresAddress('postgres://db/sealgate')).toMatchObject({ port: 5432, user: '', password: '' })
+    expect(postgresAddress('postgres://db/sealgate')).toMatchObject({ port: 5432, user: 'postgres', password: '' })
   })
 
   test.each([

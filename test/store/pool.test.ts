@@ -68,9 +68,16 @@ describe('TLS to a PostgreSQL', () => {
     expect(told).not.toContain('guessed')
   })
 
-  test('takes the right password', async () => {
-    const store = await openDatabase(at({ username: 'locked', password: 'hunter2' }), { tls: { ca: server.ca } })
+  test('takes the right password, and no other from the environment', async () => {
+    const locked = { username: 'locked', password: 'hunter2' }
+    const store = await openDatabase(at(locked), { tls: { ca: server.ca } })
     await store.close()
+    process.env['PGPASSWORD'] = 'hunter2'
+    try {
+      expect(await said(at({ ...locked, password: '' }))).toStartWith('the password is wrong. ')
+    } finally {
+      delete process.env['PGPASSWORD']
+    }
   })
 
   test('is not given up for a server that says it has none, which learns no user', async () => {

@@ -115,7 +115,7 @@ describe('a start', () => {
 
   test('goes by its URL, whatever the environment says of databases', async () => {
     const url = await postgres.fresh()
-    const env = { ...process.env, PGDATABASE: 'nowhere', PGSSLMODE: 'require', PGHOST: 'db.invalid' }
+    const env = { ...process.env, PGDATABASE: 'nowhere', PGSSLMODE: 'require', PGCHANNELBINDING: 'require' }
     const script = `import { openDatabase } from './src/store/open.ts'
       await (await openDatabase(${JSON.stringify(url)})).close()`
     const { exitCode, stderr } = Bun.spawnSync([process.execPath, '-e', script], { env })
