@@ -48,6 +48,7 @@ import type { Route } from './protocol/exchange.ts'
 import { EXPOSED } from './protocol/headers.ts'
 import { DAY_MS } from './protocol/metering.ts'
 import { fields } from './store/fields.ts'
+import { sharedClock } from './store/store.ts'
 import { settingsDigestOf } from './tee/settings-digest.ts'
 import { effectiveSettings } from './tee/statement.ts'
 import { kept } from './upstream/kept.ts'
@@ -68,16 +69,16 @@ const NO_SIGN_IN: SignInOptions = {
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
-  const sealing = { ...parts, fields: fields(keys.fields), lookupKey: keys.lookup }
+  const sealing = sealingOf(parts)
   const banned = bans({ ...sealing, audit: audit(sealing) })
   const bounds = { ...parts, callers: parts.limiter, inFlight: inFlight(parts.maxInFlight), bans: banned }
   const settings = settingsOf(parts)
-  const told = receipts({ ...sealing, identityKey: keys.identity, settingsDigest: settingsDigestOf(settings) })
+  const told = receipts({ ...sealing, now, settingsDigest: settingsDigestOf(settings) })
   const { around, exchangeOf } = observe({ ...parts, ended: settle({ ...bounds, receipts: told }) })
   const people = { sessions: sessions({ ...sealing, days: parts.sessionDays }), apiKeys: apiKeys(sealing) }
   const verify = keySet ? tokens({ keys: keySet, identityKey: keys.identity, expected, now }) : noTokens
   const isAdmin = admins({ ...sealing, rule: parts.admins })
-  const addresses = limiter({ store, now, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
+  const addresses = limiter({ ...sealing, rpm: PUBLIC_RPM, burst: PUBLIC_BURST })
   const gates = {
     access: access({ callers: callers({ ...people, tokens: verify }), isAdmin, bans: banned, exchangeOf }),
     limited: limited({ ...bounds, addresses, identityKey: keys.identity, exchangeOf }),
@@ -86,7 +87,7 @@ export function gateway(parts: Parts) {
 
   const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs), audit: audit(sealing) }
   const accounts = users(ours)
-  const owned = belongings(parts)
+  const owned = belongings(sealing)
   const ruled = rules(sealing)
   const steered = { rules: ruled, bans: banned, configs: configs(sealing), revoke: parts.open?.credentials.revoke }
   const out = wayOut(parts, owned, ruled)
@@ -140,6 +141,16 @@ function sweepOf({ store, now, activityDays }: Parts, all: readonly ({ sweep(): 
     for (const swept of all) await swept?.sweep()
     await acts.sweep(now() - activityDays * DAY_MS)
   }
+}
+
+/**
+ * What keeps rows. What ends by one is told by one clock for all gateways; what others signed, and how long things take,
+ * by our own.
+ */
+function sealingOf(parts: Parts) {
+  const { store, keys, now } = parts
+  const sealing = { fields: fields(keys.fields), lookupKey: keys.lookup, identityKey: keys.identity }
+  return { ...parts, ...sealing, now: sharedClock(store, now) }
 }
 
 /** What readiness asks for. */

@@ -1,3 +1,4 @@
+import { databaseTlsOf } from './config/database.ts'
 import { isInUse, ListenFault } from './listening.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import type { Address } from './protocol/kinds.ts'
@@ -54,14 +55,14 @@ interface Deps {
  */
 export async function measuring(config: Config, deps: Deps): Promise<Measuring> {
   const { tee, keysAgeMs, log, link, workers, unset = METRICS_AT } = deps
-  const { METRICS_ADDR: given, DATABASE_URL: url, TINFOIL_API_KEY: sealed, OPENAI_BASE_URL: open } = config
+  const { METRICS_ADDR: given, TINFOIL_API_KEY: sealed, OPENAI_BASE_URL: open } = config
   if (given === 'off' || link?.isMeasured === false) return NOTHING
   // Loaded only here, for it takes some milliseconds.
   const [{ metrics }, { exposition }] = await Promise.all([
     import('./metrics/metrics.ts'),
     import('./metrics/exposition.ts'),
   ])
-  const engine = url.startsWith('sqlite:') ? 'sqlite' : 'postgresql'
+  const engine = databaseTlsOf(config) === undefined ? 'sqlite' : 'postgresql'
   const backends = [...(sealed ? (['tinfoil'] as const) : []), ...(open ? (['openai'] as const) : [])]
   const counted = metrics({
     version: VERSION,

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { type DatabaseSettings, databaseTlsOf, databaseUrlOf } from './config/database.ts'
 import { bytesOf } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
-import type { Store } from './store/store.ts'
+import type { PostgresOptions } from './store/postgres.ts'
+import { type Store, StoreFault } from './store/store.ts'
 import type { Agent } from './tee/agent.ts'
 import { findTee, type Search } from './tee/find.ts'
 import { agentKeys } from './tee/keys.ts'
@@ -43,6 +46,28 @@ export async function opened(config: Config, tee: Tee | undefined): Promise<Open
   const agent = dataKey ? undefined : keeper(config, tee)
   const given = agent && (await agentKeys(agent))
   const identityKey = bytesOf(config.IDENTITY_HASH_KEY)
-  const open = await openStore({ url: config.DATABASE_URL, dataKey, agentKey: given?.root, identityKey })
+  const postgres = { ...postgresOf(config), connections: config.DATABASE_MAX_CONNECTIONS }
+  const url = databaseUrlOf(config)
+  const open = await openStore({ url, dataKey, agentKey: given?.root, identityKey, postgres })
   return { ...open, signing: signingKeys(given?.receipts ?? open.keys) }
+}
+
+/** Whom a PostgreSQL must show itself to be. @throws StoreFault */
+export function postgresOf(config: DatabaseSettings): PostgresOptions {
+  if (databaseTlsOf(config) !== 'verify-full') return { tls: 'off' }
+  const path = config.DATABASE_CA_FILE
+  return { tls: path === undefined ? {} : { ca: authorities(path) } }
+}
+
+function authorities(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new StoreFault('DATABASE_CA_FILE names a file that cannot be read.', { cause })
+  }
+  // Of an empty one the driver would make all public authorities.
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw new StoreFault('DATABASE_CA_FILE names a file without a certificate in PEM.')
+  return text
 }

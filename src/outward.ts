@@ -6,6 +6,7 @@ import { edited } from './protocol/json.ts'
 import { RULED } from './protocol/model-rules.ts'
 import { readNaming } from './protocol/references.ts'
 import { shutModels } from './protocol/shut-models.ts'
+import { sharedClock } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
 import { send as callOut } from './upstream/call.ts'
@@ -79,7 +80,9 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
 /** The way to a backend that keeps things, and what sees to it that none is left there that nobody owns. */
 function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Belongings) {
   const ask = errand({ ...shared, send: callOut })
-  const deps = { ...shared, ask, makings: makings(shared), onBehalf: onBehalf({ ...shared, ask }), forget }
+  // What one gateway left undone another takes up, by the same clock.
+  const rows = { ...shared, now: sharedClock(shared.store, shared.now) }
+  const deps = { ...shared, ask, makings: makings(rows), onBehalf: onBehalf({ ...shared, ask }), forget }
   const gives = giving({ ...deps, identityKey: shared.keys.identity })
   return {
     backend: shared.backend,
@@ -88,7 +91,7 @@ function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Bel
     make: maker({ ...deps, giving: gives }),
     keepFile: keepFile({ ...deps, giving: gives, renewMs: RENEW_MS }),
     remove: remover(deps),
-    reconcile: reconcile({ ...deps, orphans: orphans(shared) }),
+    reconcile: reconcile({ ...deps, now: rows.now, orphans: orphans(rows) }),
   }
 }
 

@@ -18,7 +18,7 @@ import { Secret } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
-import type { Store } from './store/store.ts'
+import { type Store, sharedClock } from './store/store.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { certificates } from './tls/certificates.ts'
 import type { Pair } from './tls/pair.ts'
@@ -78,7 +78,6 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   const config = { ...given, ...dev?.settings }
   const source = link ? undefined : certificates(config, tee, Date.now)
   const pair = link?.pair ?? (await source?.load())
-  const { RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst } = config
 
   const issuerKeys = keySetOf(config, log)
   const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log, link })
@@ -99,7 +98,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
     ...chosen(config),
     frontend: { site, policy: config.FRONTEND_CSP, isSecure: isReachedByHttps(config) },
     ...(await backends(config, { store, keys, log })),
-    limiter: rpm > 0 ? limiter({ store, now: Date.now, rpm, burst }) : undefined,
+    limiter: limiterOf(config, store),
     slots: open,
     ledger: booked,
   })
@@ -108,7 +107,8 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   const streams = streamsThatFit()
   if (streams < FEW_STREAMS) once('warn', 'few_descriptors', { streams })
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(config.HOST)}:${listener.port}`))
-  const beats = [...beating({ sweep, heedBans, reconcile }, isFirst, log), setInterval(() => open?.renew(), RENEW_MS)]
+  const acts = { sweep, heedBans, reconcile, ...store }
+  const beats = [...beating(acts, isFirst, log), setInterval(() => open?.renew(), RENEW_MS)]
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })
@@ -143,8 +143,14 @@ function keySetOf({ JWKS_URL: jwksUrl, ISSUER: issuer }: Config, log: Log) {
   return keySet({ load: keySetSource({ call, jwksUrl, issuer }), now: Date.now, log })
 }
 
+function limiterOf({ RATE_LIMIT_RPM: rpm, RATE_LIMIT_BURST: burst }: Config, store: Store) {
+  return rpm > 0 ? limiter({ store, now: sharedClock(store, Date.now), rpm, burst }) : undefined
+}
+
 function slotsOf({ CONCURRENT_LIMIT: limit }: Config, { store, log }: { store: Store; log: Log }) {
-  return limit > 0 ? slots({ store, now: Date.now, log, limit, process: crypto.randomUUID() }) : undefined
+  return limit > 0
+    ? slots({ store, now: sharedClock(store, Date.now), log, limit, process: crypto.randomUUID() })
+    : undefined
 }
 
 /** The front end that is served, if one is. @throws FrontendFault */
@@ -198,15 +204,15 @@ function chosen(config: Config) {
   }
 }
 
-type Beats = Pick<ReturnType<typeof gateway>, 'sweep' | 'heedBans' | 'reconcile'>
+type Beats = Pick<ReturnType<typeof gateway>, 'sweep' | 'heedBans' | 'reconcile'> & Pick<Store, 'compareClocks'>
 
-function beating({ sweep, heedBans, reconcile }: Beats, isFirst: boolean, log: Log) {
+function beating({ sweep, heedBans, reconcile, compareClocks }: Beats, isFirst: boolean, log: Log) {
   const each = (ms: number, act: () => Promise<void>) =>
     setInterval(() => {
       act().catch(error => log('error', 'sweep_failed', { fault: faultOf(error) }))
     }, ms)
   const once = isFirst ? [each(SWEEP_MS, sweep), each(RECONCILE_MS, reconcile)] : []
-  return [...once, each(BANS_MS, heedBans)]
+  return [...once, each(BANS_MS, heedBans), each(SWEEP_MS, compareClocks)]
 }
 
 function renewals(source: Source, first: Taken, { replace }: Listening, log: Log) {

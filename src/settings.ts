@@ -2,6 +2,7 @@ import type { Kind } from './protocol/kinds.ts'
 import type { Secret } from './protocol/secret.ts'
 import { callers } from './settings/callers.ts'
 import { cloud } from './settings/cloud.ts'
+import { database } from './settings/database.ts'
 import { frontend } from './settings/frontend.ts'
 import { inference } from './settings/inference.ts'
 import { limits } from './settings/limits.ts'
@@ -19,6 +20,7 @@ export const settings = {
   ...signIn,
   ...network,
   ...frontend,
+  ...database,
   ...state,
   ...limits,
   ...inference,

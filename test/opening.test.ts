@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { standInAgent } from '../src/dev/agent.ts'
 import { opened } from '../src/opening.ts'
@@ -160,5 +160,38 @@ describe('the keys of a gateway', () => {
     expect(fault).toBeInstanceOf(KeyFault)
     expect(fault.message).toStartWith('DATA_KEY is required with PostgreSQL, for there is no guest agent')
     expect((await openedWith(config, inTee('dstack'))).keySource).toBe('dstack')
+  })
+})
+
+describe('a PostgreSQL', () => {
+  const parts = { ...needed, DATA_KEY: hex, DATABASE_HOST: '127.0.0.1', DATABASE_NAME: 'a', DATABASE_USER: 'me' }
+  const refused = async (env: Record<string, string>) =>
+    (await faultOf(opened(read({ ...parts, ...env }).config, undefined))).message
+
+  test('is given as many connections as are set', async () => {
+    const DATABASE_URL = await postgres.fresh()
+    const { config } = read({ ...needed, DATA_KEY: hex, DATABASE_URL, DATABASE_MAX_CONNECTIONS: '3' })
+    const { store } = await opened(config, undefined)
+    await Promise.all(Array.from({ length: 50 }, () => store.isWritable()))
+    const ours = `starts_with(application_name, 'sealgate ' || current_schema()::regnamespace::oid || ' ')`
+    const connections = await postgres.run(DATABASE_URL, `SELECT pid FROM pg_stat_activity WHERE ${ours}`)
+    expect(connections).toHaveLength(3)
+    await store.close()
+  })
+
+  test('may be named by its parts', async () => {
+    expect(await refused({ DATABASE_PORT: '1' })).toContain(' postgres://127.0.0.1:1/a cannot be used: nothing answers')
+  })
+
+  test('is not asked while whom to trust cannot be read', async () => {
+    const tls = { DATABASE_TLS: 'verify-full', DATABASE_PORT: '1' }
+    const empty = join(freshDirectory(), 'ca.pem')
+    writeFileSync(empty, '\n')
+    expect(await refused({ ...tls, DATABASE_CA_FILE: '/nowhere' })).toBe(
+      'DATABASE_CA_FILE names a file that cannot be read.',
+    )
+    expect(await refused({ ...tls, DATABASE_CA_FILE: empty })).toBe(
+      'DATABASE_CA_FILE names a file without a certificate in PEM.',
+    )
   })
 })

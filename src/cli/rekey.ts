@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { getTableName } from 'drizzle-orm'
+import { DATABASE_SETTINGS, databaseUrlOf } from '../config/database.ts'
+import { postgresOf } from '../opening.ts'
 import { Problem } from '../protocol/problem.ts'
 import { bytesOf } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
@@ -18,7 +20,7 @@ import { signingKeys } from '../tee/signing.ts'
 
 /** The settings that it reads. */
 export const REKEY_SETTINGS = [
-  'DATABASE_URL',
+  ...DATABASE_SETTINGS,
   'DATA_KEY',
   'DATA_KEY_PREVIOUS',
   'IDENTITY_HASH_KEY',
@@ -39,10 +41,11 @@ const POSTGRES = { connections: 1, statementMs: 600_000 }
  * @throws KeyFault, StoreFault or TeeFault; run again it goes on where it was.
  */
 export async function rekey(given: Given, agent: Agent | undefined, say: Say): Promise<void> {
-  const path = sqlitePathOf(given.DATABASE_URL)
+  const url = databaseUrlOf(given)
+  const path = sqlitePathOf(url)
   const roots = await chosen(given, agent, path)
   if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
-  const store = await openDatabase(given.DATABASE_URL, POSTGRES)
+  const store = await openDatabase(url, { ...postgresOf(given), ...POSTGRES })
   // Closed, all of it is on the disk before the old key is put aside.
   const end = await resealed(store, roots, say).finally(() => store.close())
   say(`rekey: ${end} ${roots.next}${roots.isBeside ? setAside(path, roots.root) : ''}`)

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { type Config, type Key, rows } from '../settings.ts'
+import { databaseTlsOf } from './database.ts'
 
 /**
  * The settings that change what a caller is promised, by name; one that is not given is `null`, and one that names a folder
- * is the digest of what is in it. And where TLS ends.
+ * is the digest of what is in it. And where TLS ends, and whether the database is reached by it.
  */
 export function attestedOf(
   config: Config,
@@ -16,7 +17,8 @@ export function attestedOf(
     return [key, attested === 'digest' && value !== null ? digestOf(canonicalize(value) ?? '') : shown(value)]
   })
   // A key in a file is known to whoever wrote that, and the setting TLS is off beside it.
-  return { ...Object.fromEntries(given), tls: config.TLS_CERT_FILE === undefined ? config.TLS : 'files' }
+  const tls = config.TLS_CERT_FILE === undefined ? config.TLS : 'files'
+  return { ...Object.fromEntries(given), tls, DATABASE_TLS: databaseTlsOf(config) ?? null }
 }
 
 /** The query of an address may hold a token of the operator's: that it is another one shows all the same. */

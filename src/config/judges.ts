@@ -1,6 +1,7 @@
 import { baseUrl, quoted, travelsInTheClear } from '../protocol/kinds.ts'
 import type { Config } from '../settings.ts'
 import { judgeCloud } from './cloud-judges.ts'
+import { judgeDatabase } from './database-judges.ts'
 import { judgeOperators } from './operator-judges.ts'
 import { isGiven, type Reading } from './reading.ts'
 import { judgeSignIn } from './sign-in-judges.ts'
@@ -59,21 +60,6 @@ function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading): v
     const name = JWKS_URL ? 'JWKS_URL' : 'ISSUER'
     reading.warnings.push(`${name} is plain http: whoever sits on the way can sign in as anyone. Use https`)
   }
-}
-
-function judgeDatabase({ DATABASE_URL = '', TEE }: Partial<Config>, reading: Reading): void {
-  if (!DATABASE_URL.startsWith('postgres')) return
-  if (reading.keys.has('DATA_KEY') && !isGiven('DATA_KEY', reading) && !mayHaveAgent(TEE, reading)) {
-    reading.faults.push('DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy')
-  }
-  if (reading.flags.has('DATABASE_URL') && new URL(DATABASE_URL).password) {
-    reading.warnings.push('--database-url shows a password to whoever lists processes: use DATABASE_URL')
-  }
-}
-
-/** Whether a guest agent may give the key: with `auto` only the start can tell. */
-function mayHaveAgent(TEE: Config['TEE'] | undefined, reading: Reading): boolean {
-  return TEE === 'dstack' || TEE === 'auto' || (reading.dev && isGiven('DSTACK_SIMULATOR_ENDPOINT', reading))
 }
 
 function judgeSessions({ SESSION_DAYS: idle, SESSION_MAX_DAYS: most }: Partial<Config>, { faults }: Reading): void {

@@ -1,4 +1,5 @@
 import { isNetwork } from './addresses.ts'
+import { postgresAddress } from './database-url.ts'
 import { isEmail } from './email.ts'
 import { isHostPattern } from './enclave-url.ts'
 import { isOrigin, isOriginPattern } from './origins.ts'
@@ -161,22 +162,14 @@ export const travelsInTheClear = (address: string): boolean =>
 export const database: Kind<string> = {
   expects: 'one of sqlite:FILE, sqlite::memory: and postgres://USER:PASSWORD@HOST/DATABASE (a % in it as %25)',
   // `sqlite://host/file` and `sqlite::memory` would name files that nobody meant.
-  read: text => (text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) || isPostgres(text) ? text : undefined),
+  read: text =>
+    text === 'sqlite::memory:' || /^sqlite:(?!\/\/|:)./.test(text) || postgresAddress(text) ? text : undefined,
 }
 
-function isPostgres(text: string): boolean {
-  const url = /^postgres(ql)?:\/\/\S+$/.test(text) ? URL.parse(text) : null
-  return url !== null && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname) && url.hash === '' && isDecodable(text)
-}
-
-/** Whether every `%` begins an octet of UTF-8: the driver throws otherwise. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
+/** Where a PostgreSQL is: a host name, an IP address without brackets, or the directory of a socket. */
+export const databaseHost: Kind<string> = {
+  expects: 'a host name, an IP address without a port, or the directory of a socket, beginning with /',
+  read: text => (text.startsWith('/') ? path.read(text) : /%/.test(text) ? undefined : host.read(text)),
 }
 
 /** 32 bytes in hex. */

@@ -1,16 +1,8 @@
-import { database, hexKey, integer } from '../protocol/kinds.ts'
+import { hexKey, integer } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
-/** Where the state lives, and what seals it. */
+/** What seals the state, and how long it is kept. */
 export const state = {
-  DATABASE_URL: {
-    kind: database,
-    default: 'sqlite:sealgate.db',
-    dev: 'sqlite::memory:',
-    attested: false,
-    what: 'Where the state lives: `sqlite:FILE`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/DATABASE`.',
-    why: 'Operators: only they know which disk lasts, and who runs several machines.',
-  },
   DATA_KEY: {
     kind: hexKey,
     secret: true,

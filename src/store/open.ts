@@ -15,6 +15,8 @@ interface Given {
   /** The root that the guest agent of a TEE gives. Where there is one no key file is read or made. */
   agentKey?: Uint8Array | undefined
   identityKey: Uint8Array | undefined
+  /** What connections are given, where it is PostgreSQL. */
+  postgres?: PostgresOptions | undefined
 }
 
 interface Opened {
@@ -29,8 +31,8 @@ interface Opened {
  * @throws StoreFault when the database cannot be used.
  * @throws KeyFault when a key is not the one it was written with; nothing has been written then.
  */
-export async function openStore({ url, dataKey, agentKey, identityKey }: Given): Promise<Opened> {
-  const store = await openDatabase(url)
+export async function openStore({ url, dataKey, agentKey, identityKey, postgres }: Given): Promise<Opened> {
+  const store = await openDatabase(url, postgres)
   try {
     const path = sqlitePathOf(url)
     const { root, keySource } = rootAmong({ dataKey, agentKey }, path, store)

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { SQL } from 'bun'
+import type { SQL } from 'bun'
 import { fillPlaceholders, getTableName } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sql'
-import { Problem } from '../protocol/problem.ts'
+import { displayedAddress, isOnThisMachine, type PostgresAddress, postgresAddress } from '../protocol/database-url.ts'
+import { asking } from './asking.ts'
+import { type Clocks, clocks, DATABASE_NOW } from './clocks.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { handleOn, poolAt, type Session } from './pool.ts'
+import { unusable } from './postgres-faults.ts'
 import { wrappedKeys } from './schema.ts'
 import { sealedColumns } from './sealed-columns.ts'
 import { type Database, type Store, StoreFault, type Write } from './store.ts'
@@ -11,12 +15,10 @@ import { type Database, type Store, StoreFault, type Write } from './store.ts'
 // A statement takes well under a millisecond here, so ten connections carry thousands a second; and ten gateways with
 // ten each are what a PostgreSQL of default settings (100) takes.
 const CONNECTIONS = 10
-// Longer than any statement of ours takes, shorter than a client's patience: what waits longer waits for nothing.
-const STATEMENT_MS = 10_000
-// What PostgreSQL itself undid may be done again; what became of anything else that failed, nobody knows.
-const FIRST_PAUSE_MS = 10
-const LONGEST_PAUSE_MS = 200
-const UNDONE = new Set(['40001', '40P01'])
+// Longer than any statement of ours takes, and with the rest shorter than a client's patience.
+const STATEMENT_MS = 8000
+// What an answer may take on its way, and a statement wait for its turn.
+const REST_MS = 2000
 // A connection that its process has closed, or died with, is told of for some 10 ms more.
 const LINGER_MS = 1000
 const LOOK_MS = 20
@@ -28,44 +30,40 @@ const SEALED_TABLES = new Set([...sealedColumns.map(({ table }) => table), wrapp
 // Changes nothing, and writes: on a full disk, or on a replica, a database may be read for a long time.
 const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
 
-/** What a connection to PostgreSQL may be given; SQLite has neither. */
-export interface PostgresOptions {
-  /** 10 unless told. */
-  connections?: number
-  /** What a statement may take, 10 s unless told. */
-  statementMs?: number
+/** What connections to PostgreSQL may be given; SQLite has none. */
+export interface PostgresOptions extends Partial<Omit<Session, 'name'>> {
+  /** What an answer may take beyond `statementMs`: then the connections are given up. */
+  restMs?: number
+  /** This machine's clock. */
+  now?: () => number
 }
 
 /**
  * Opens a PostgreSQL database by its URL without writing to it; the tables are those of the first schema in its search
- * path.
+ * path. With TLS unless told, or where it is on this machine.
  * @throws StoreFault when it cannot be reached, is another application's, or was written by a newer sealgate.
  */
-export async function openPostgres(
-  url: string,
-  { connections = CONNECTIONS, statementMs = STATEMENT_MS }: PostgresOptions = {},
-): Promise<Store> {
-  const { version, schema } = await inspect(url)
+export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Store> {
+  const address = postgresAddress(url)
+  if (!address) throw new StoreFault('DATABASE_URL names no database of PostgreSQL.')
+  const { connections = CONNECTIONS, statementMs = STATEMENT_MS, restMs = REST_MS, now = Date.now } = options
+  const { tls = isOnThisMachine(address) ? 'off' : {} } = options
+  const clock = clocks(now)
+  const { version, schema } = await inspect(address, { tls, connections: 1, statementMs: STATEMENT_MS }, clock)
   const [all, self] = [`sealgate ${schema} `, `sealgate ${schema} ${randomBytes(8).toString('hex')}`]
-  const connection = { statement_timeout: statementMs, application_name: self }
-  const client = new SQL(url, { max: connections, connection })
-
-  async function ask<T>(statement: () => T | Promise<T>): Promise<T> {
-    try {
-      return await again(() => inTime(statement(), statementMs))
-    } catch (cause) {
-      throw new Problem('database_unavailable', 'The database does not answer: try again in a moment.', {
-        headers: { 'retry-after': '1' },
-        cause,
-      })
-    }
-  }
+  const session = { tls, connections, statementMs, name: self }
+  const patienceMs = statementMs + restMs
+  const opened = () => poolAt(address, session)
+  const handle = handleOn(opened(), patienceMs)
+  const ask = asking(handle, { connections, patienceMs, renew: opened })
+  // Drizzle asks for nothing else of its client, and prepared statements keep it for good.
+  const client = { unsafe: (text: string, values?: unknown[]) => handle.pool().unsafe(text, values) } as SQL
 
   return {
     db: drizzle({ client }) as unknown as Database,
     isNew: version === 0,
     ask,
-    atomically: writes => ask(() => together(client, writes)),
+    atomically: writes => ask(() => together(handle.pool(), writes)),
     isWritable: () =>
       ask(() => client.unsafe(PROBE)).then(
         () => true,
@@ -73,21 +71,17 @@ export async function openPostgres(
       ),
     migrate: async () => {
       try {
-        await migrate(client)
+        await migrate(handle.pool())
       } catch (cause) {
-        throw unusable(nameOf(url), cause)
+        throw await unusable(address, cause)
       }
     },
-    isAlone: () => ask(() => isAlone(client, { all, self })),
-    compact: () => compact(url, self),
-    close: () => client.close(),
+    isAlone: () => ask(() => isAlone(handle.pool(), { all, self })),
+    compact: () => compact(poolAt(address, { ...session, connections: 1, statementMs: 0 })),
+    aheadMs: clock.aheadMs,
+    compareClocks: () => ask(() => clock.compare(() => timeOf(client))),
+    close: () => handle.close(),
   }
-}
-
-/** As messages may show it: without user, password and parameters. */
-function nameOf(url: string): string {
-  const { host, pathname } = new URL(url)
-  return `postgres://${host}${pathname}`
 }
 
 interface Found {
@@ -98,13 +92,14 @@ interface Found {
 }
 
 /** Looks by a connection of its own, for those of the pool are named after what it finds. */
-async function inspect(url: string): Promise<Found> {
-  const name = nameOf(url)
-  const client = new SQL(url, { max: 1, connection: { statement_timeout: STATEMENT_MS } })
+async function inspect(address: PostgresAddress, session: Session, clock: Clocks): Promise<Found> {
+  const name = displayedAddress(address)
+  const client = poolAt(address, session)
   try {
     const [found] = await client`SELECT count(*) AS tables, count(*) FILTER (WHERE tablename = 'migrations') AS ours,
       coalesce((SELECT oid FROM pg_namespace WHERE nspname = current_schema()), 0) AS schema
       FROM pg_tables WHERE schemaname = current_schema()`
+    await clock.compare(() => timeOf(client))
     const schema = Number(found.schema)
     if (Number(found.tables) === 0) return { version: 0, schema }
     if (Number(found.ours) === 0)
@@ -115,10 +110,15 @@ async function inspect(url: string): Promise<Found> {
       `The database ${name} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
     )
   } catch (error) {
-    throw error instanceof StoreFault ? error : unusable(name, error)
+    throw error instanceof StoreFault ? error : await unusable(address, error)
   } finally {
     await client.close()
   }
+}
+
+async function timeOf(client: SQL): Promise<number> {
+  const [row] = await client.unsafe(DATABASE_NOW)
+  return Number(row.now)
 }
 
 async function versionOf(client: SQL): Promise<number> {
@@ -130,6 +130,7 @@ async function migrate(client: SQL): Promise<void> {
   await client.begin(async connection => {
     // Of many starting processes one migrates, and the rest wait for it, however long it takes, and find it done.
     await connection`SET LOCAL statement_timeout = 0`
+    await connection`SET LOCAL lock_timeout = 0`
     await connection`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`
     await connection`CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY NOT NULL)`
     const version = await versionOf(connection)
@@ -168,68 +169,11 @@ async function isAlone(client: SQL, { all, self }: { all: string; self: string }
   }
 }
 
-/** By a connection of its own: it takes as long as the tables are large, but waits 10 s at most for who reads them. */
-async function compact(url: string, self: string): Promise<void> {
-  const connection = { statement_timeout: 0, lock_timeout: STATEMENT_MS, application_name: self }
-  const client = new SQL(url, { max: 1, connection })
+/** By a connection of its own: it takes as long as the tables are large, but waits only so long for who reads them. */
+async function compact(client: SQL): Promise<void> {
   try {
     for (const table of SEALED_TABLES) await client.unsafe(`VACUUM FULL ${table}`)
   } finally {
     await client.close()
   }
-}
-
-/** Runs a statement again that PostgreSQL undid to let another one pass, once that one may have passed. */
-async function again<T>(run: () => Promise<T>): Promise<T> {
-  for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
-    try {
-      return await run()
-    } catch (error) {
-      if (pause > LONGEST_PAUSE_MS || !UNDONE.has(reasonCode(error))) throw error
-      await Bun.sleep(pause)
-    }
-  }
-}
-
-/** Rejects what takes longer than a statement may: a host that is gone answers nothing, not even that. */
-async function inTime<T>(asked: T | Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error('no answer in time')), ms)
-  try {
-    return await Promise.race([asked, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function unusable(name: string, cause: unknown): StoreFault {
-  const code = reasonCode(cause)
-  return new StoreFault(
-    `The database ${name} cannot be used: ${REASONS[code] ?? `error ${code}`}. Check DATABASE_URL.`,
-    {
-      cause,
-    },
-  )
-}
-
-/** PostgreSQL's SQLSTATE, or what the driver calls the fault; Drizzle wraps both. */
-function reasonCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  if (error instanceof SQL.PostgresError) return error.errno ?? error.code
-  return reasonCode(error.cause)
-}
-
-const REASONS: Record<string, string> = {
-  ERR_POSTGRES_CONNECTION_REFUSED: 'nothing answers there',
-  ERR_POSTGRES_CONNECTION_CLOSED: 'it ended the connection',
-  ERR_POSTGRES_CONNECTION_TIMEOUT: 'it does not answer',
-  '28000': 'the user may not sign in',
-  '28P01': 'the password is wrong',
-  '3D000': 'there is no such database',
-  '3F000': 'its search path names no schema to write to',
-  '25006': 'it may not be written to',
-  '42501': 'the user may not write to it',
-  '53100': 'the disk is full',
-  '53300': 'it has too many connections',
-  '57P03': 'it is starting or stopping',
 }

@@ -88,6 +88,7 @@ export async function openSqlite(path: string): Promise<Store> {
       return alone
     },
     compact: () => ask(() => compact(file)),
+    ...ONE_CLOCK,
     close: async () => {
       if (isOurs) checkpoint(file)
       file.close()
@@ -119,6 +120,9 @@ function isForeign(file: SqliteFile): boolean {
   const found = file.query<{ tables: number; ours: number }, []>(look).get()
   return found !== null && found.tables > 0 && found.ours === 0
 }
+
+// A file is shared on one machine only.
+const ONE_CLOCK = { aheadMs: () => 0, compareClocks: async () => undefined }
 
 /** Throws where the file's pages do not fit together: better no start than an answer for some callers only. */
 function inspect(file: SqliteFile): void {

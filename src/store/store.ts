@@ -42,8 +42,18 @@ export interface Store {
    * Only where no other process has the database open.
    */
   compact(): Promise<void>
+  /** Milliseconds by which the database's clock is ahead of this machine's, as far as it is certain. */
+  aheadMs(): number
+  /** Looks anew by how much it is: to be called each minute. @throws Problem `database_unavailable` */
+  compareClocks(): Promise<void>
   close(): Promise<void>
 }
+
+/** The time of all processes on one database, whichever clocks they have: what they compare with its rows is told by it. */
+export const sharedClock =
+  ({ aheadMs }: Pick<Store, 'aheadMs'>, now: () => number): (() => number) =>
+  () =>
+    now() + aheadMs()
 
 /** A database that cannot be used; the message says which, why, and the way out. */
 export class StoreFault extends Error {

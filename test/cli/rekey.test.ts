@@ -271,4 +271,11 @@ describe('a caller', () => {
     expect((await rekey(left, { DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD })).fault).toBeUndefined()
     expect(await status(left, NEW, ['ada', 'grace', 'ada'])).toEqual([429, 200, 429])
   })
+
+  test('takes the parts of a URL as a gateway does', async () => {
+    const at = { DATABASE_HOST: '127.0.0.1', DATABASE_PORT: '1', DATABASE_NAME: 'a', DATABASE_USER: 'me' }
+    const running = program('', ['rekey'], { DATABASE_URL: '', ...at, DATA_KEY: NEW, DATA_KEY_PREVIOUS: OLD })
+    expect(await running.exited).toBe(1)
+    expect(running.output()).toContain('The database postgres://127.0.0.1:1/a cannot be used: nothing answers there.')
+  })
 })

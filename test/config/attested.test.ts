@@ -52,6 +52,13 @@ describe('what reports state of the settings', () => {
     expect(attested(env)['tls']).toBe(tls)
   })
 
+  test('says whether the database is reached by TLS, and not where it is', () => {
+    const database = 'postgres://private@db.example/a'
+    expect(attested({ DATA_KEY: hex, DATABASE_URL: database })['DATABASE_TLS']).toBe('verify-full')
+    expect(attested()['DATABASE_TLS']).toBeNull()
+    expect(JSON.stringify(attested({ DATA_KEY: hex, DATABASE_URL: database }))).not.toMatch(/private|db\.example/)
+  })
+
   test('names who administers by a digest', () => {
     const told = attested({ AUTH_ADMIN_EMAILS: 'ada@example.com,bob@example.com', ADMIN_SCOPE: 'root' })
     expect(told).toMatchObject({

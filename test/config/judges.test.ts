@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { dev, faultsOf, hex, marked, needed, read } from '../kit/config.ts'
+import { dev, faultsOf, needed, read } from '../kit/config.ts'
 
 test('inference over plain http is for loopback, or for dev mode', () => {
   const env = { ...needed, TINFOIL_BASE_URL: 'http://enclave.example/v0/' }
@@ -40,46 +40,6 @@ test('a policy without a front end is warned of', () => {
   const policy = { ...needed, FRONTEND_CSP: "default-src 'self'" }
   expect(read(policy).warnings).toEqual(['Without FRONTEND_DIR nothing comes of FRONTEND_CSP: give one, or drop it'])
   expect(read({ ...policy, FRONTEND_DIR: 'dist' }).warnings).toEqual([])
-})
-
-describe('PostgreSQL', () => {
-  const DATABASE_URL = `postgres://sealgate:${marked}@db/sealgate`
-  const fault = 'DATA_KEY is required with PostgreSQL: make one with `openssl rand -hex 32`, and keep a copy'
-
-  test('needs a DATA_KEY where no guest agent can give one, in dev mode too', () => {
-    expect(faultsOf(() => read({ ...needed, DATABASE_URL, TEE: 'none' }))).toEqual([fault])
-    expect(faultsOf(() => read({ DATABASE_URL }, ['--dev-mode']))).toEqual([fault])
-    expect(read({ ...needed, DATABASE_URL, DATA_KEY: hex }).config.DATABASE_URL).toBe(DATABASE_URL)
-    expect(read({ ...needed, DATABASE_URL, DATA_KEY_FILE: '/hex' }).warnings).toEqual([])
-  })
-
-  test.each([
-    { TEE: 'auto' },
-    { TEE: 'dstack' },
-    { DEV_MODE: 'true', DSTACK_SIMULATOR_ENDPOINT: '/run/simulator.sock' },
-  ])('may have its key from the guest agent with %j', given => {
-    expect(read({ ...needed, DATABASE_URL, ...given }).config.DATA_KEY).toBeUndefined()
-  })
-
-  test('with a DATA_KEY that cannot be read is that fault alone', () => {
-    const env = { ...needed, DATABASE_URL, DATA_KEY: 'short' }
-    expect(faultsOf(() => read(env))).toEqual(['DATA_KEY is not 32 bytes in hex (64 digits)'])
-  })
-
-  test('is warned of where its password stands on the command line', () => {
-    const argv = ['--database-url', DATABASE_URL]
-    const warning = '--database-url shows a password to whoever lists processes: use DATABASE_URL'
-    expect(read({ ...needed, DATA_KEY: hex }, argv).warnings).toEqual([warning])
-    expect(read({ ...needed, DATA_KEY: hex }, ['--database-url', 'postgres://db/a']).warnings).toEqual([])
-  })
-
-  test.each([`postgres://sealgate:${marked}/db`, `postgres:sealgate:${marked}`, `postgresql://u:${marked}@/a`])(
-    'that is not understood shows nothing of its URL: %s',
-    url => {
-      const [said = ''] = faultsOf(() => read({ ...needed, DATABASE_URL: url }))
-      expect(said).toMatch(/^DATABASE_URL: "postgres(ql)?\.\.\." is not one of/)
-    },
-  )
 })
 
 describe('several workers', () => {

@@ -1,4 +1,3 @@
-import canonicalize from 'canonicalize'
 import { gateway } from '../../src/app.ts'
 import { type DevIssuer, devIssuer } from '../../src/dev/issuer.ts'
 import type { SignInOptions } from '../../src/features/auth/flow.ts'
@@ -20,7 +19,8 @@ import { Secret } from '../../src/protocol/secret.ts'
 import { settings } from '../../src/settings.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
-import { RECEIPT_KEY, type SigningKeys, signingKeys } from '../../src/tee/signing.ts'
+import { sharedClock } from '../../src/store/store.ts'
+import { signingKeys } from '../../src/tee/signing.ts'
 import { effectiveSettings } from '../../src/tee/statement.ts'
 import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
@@ -31,6 +31,7 @@ import { type Patience, type Transport, transport } from '../../src/upstream/tra
 import { vpc } from '../../src/upstream/vpc.ts'
 import { DATA_KEY } from './database.ts'
 import { measured } from './measured.ts'
+import { reportOf } from './stated.ts'
 
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'sealgate-test'
@@ -63,6 +64,8 @@ export interface KitOptions {
   /** A database by its URL, opened with the tests' key, in place of a file. */
   database?: string
   now?: () => number
+  /** Whether `now` differs from the clock of the database, which is to be found out. */
+  isClockOff?: boolean
   patience?: Partial<Patience>
   /** Seconds after which an idle connection is closed. */
   idleSeconds?: number
@@ -184,12 +187,19 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     store: whole,
     keys,
     ...sources
-  } = await openStore({ url: database ?? `sqlite:${path}`, dataKey, identityKey: undefined })
+  } = await openStore({
+    url: database ?? `sqlite:${path}`,
+    dataKey,
+    identityKey: undefined,
+    postgres: options.isClockOff ? { now } : undefined,
+  })
   const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
   const { store, meters, text, stop: stopCounting } = measured(whole, set.ageMs, options)
-  const open = concurrent > 0 ? slots({ store, now, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
+  const shared = sharedClock(store, now)
+  const open =
+    concurrent > 0 ? slots({ store, now: shared, log, limit: concurrent, process: crypto.randomUUID() }) : undefined
   const booked = ledger({ store, log, flushMs: tokenLimit > 0 ? 0 : 500 })
   const allPatience = { connectMs: 10_000, bodyMs: 60_000, headerMs: 600_000, ...patience }
   const server = Bun.serve({
@@ -229,7 +239,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     collateralOf: given.collateralOf,
     signing,
     keySet: set,
-    limiter: rpm > 0 ? limiter({ store, now, rpm, burst }) : undefined,
+    limiter: rpm > 0 ? limiter({ store, now: shared, rpm, burst }) : undefined,
     slots: open,
     ledger: booked,
     stallMs: allPatience.bodyMs,
@@ -283,11 +293,4 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
       await store.close()
     },
   }
-}
-
-function reportOf({ ed25519, ecdsa }: SigningKeys, settings: object): string {
-  const named = ({ publicKey, address }: SigningKeys['ecdsa']) => ({ ...RECEIPT_KEY, public_key: publicKey, address })
-  const keyset = { ed25519: named(ed25519), ecdsa: named(ecdsa) }
-  const statement = canonicalize({ purpose: 'sealgate.report_data.v1', keyset, settings })
-  return JSON.stringify({ gateway_attestation: { mode: 'simulated', statement } })
 }

@@ -12,8 +12,8 @@ export interface Server {
   start(): Promise<void>
 }
 
-// PostgreSQL refuses to run as root; as this user there is no account to make, and none to delete.
-const NOBODY = 65_534
+/** PostgreSQL refuses to run as root; as this user there is no account to make, and none to delete. */
+export const NOBODY = 65_534
 const isRoot = process.getuid?.() === 0
 const as = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : []
 
@@ -24,8 +24,8 @@ const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=200', 'd
 const GUARD = `trap '' INT TERM HUP
 "$@" 0</dev/null & cat >/dev/null; kill -QUIT $!; wait $!`
 
-/** Makes and starts a server; about 1.5 s. */
-export async function postgresServer(): Promise<Server> {
+/** Makes and starts a server, with more settings than are the tests' own; about 1.5 s. */
+export async function postgresServer(more: readonly string[] = []): Promise<Server> {
   let stopAtOnce: (() => unknown) | undefined
   // At an exit it ends before its directory goes.
   process.on('exit', () => stopAtOnce?.())
@@ -41,7 +41,15 @@ export async function postgresServer(): Promise<Server> {
   const stopping = [...as, join(bin, 'pg_ctl'), 'stop', '-m', 'immediate', '-D', data]
   stopAtOnce = () => Bun.spawnSync(stopping, { cwd: '/', env: {} })
   const port = freePort()
-  const options = ['-D', data, '-p', String(port), '-k', home, ...SETTINGS.flatMap(setting => ['-c', setting])]
+  const options = [
+    '-D',
+    data,
+    '-p',
+    String(port),
+    '-k',
+    home,
+    ...[...SETTINGS, ...more].flatMap(setting => ['-c', setting]),
+  ]
   let running: Bun.Subprocess<'pipe', 'ignore', 'pipe'> | undefined
 
   async function start(): Promise<void> {

@@ -3,6 +3,7 @@ import { SQL } from 'bun'
 import { sql } from 'drizzle-orm'
 import { limiter } from '../../src/gate/limiter.ts'
 import { KeyFault } from '../../src/store/keys.ts'
+import { openDatabase } from '../../src/store/open.ts'
 import { limits } from '../../src/store/schema.ts'
 import { type Store, StoreFault } from '../../src/store/store.ts'
 import { clockAt } from '../kit/clock.ts'
@@ -12,6 +13,8 @@ import { faultOf, key, open } from '../kit/opening.ts'
 import { postgresServer, type Server } from '../kit/postgres.ts'
 import { outcome } from '../kit/problem.ts'
 import { eventually } from '../kit/stage.ts'
+
+const OURS = `FROM pg_stat_activity WHERE starts_with(application_name, 'sealgate ')`
 
 const stores: Store[] = []
 afterEach(async () => {
@@ -24,13 +27,13 @@ async function start(url: string) {
   return { store, limit: limiter({ store, now: clockAt().now, rpm: 60, burst: 10 }) }
 }
 
-describe('a server that stops', () => {
-  let server: Server
-  beforeAll(async () => {
-    server = await postgresServer()
-  }, 60_000)
-  afterAll(() => server.stop())
+let server: Server
+beforeAll(async () => {
+  server = await postgresServer()
+}, 60_000)
+afterAll(() => server.stop())
 
+describe('a server that stops', () => {
   test('is a 503 at each request until it is back, and then nothing is lost', async () => {
     const { store, limit } = await start(server.url)
     await Promise.all(Array.from({ length: 20 }, (_, at) => limit.take(`j_${at}`)))
@@ -56,6 +59,18 @@ describe('a server that stops', () => {
   })
 })
 
+test('a server one of whose processes was killed, which ends all of them, is used again when it is back', async () => {
+  const { limit } = await start(server.url)
+  await Promise.all(Array.from({ length: 20 }, (_, at) => limit.take(`k_${at}`)))
+  const [victim] = await runOn<number>(server.url, `SELECT min(pid) AS pid ${OURS}`)
+  process.kill(victim?.['pid'] ?? 0, 'SIGKILL')
+  await eventually(async () => (await runOn(server.url, `SELECT pid ${OURS}`).catch(() => ['?'])).length === 0)
+  await eventually(async () => (await outcome(() => limit.take('k_0'))) === 'fine')
+  await Promise.all(Array.from({ length: 20 }, (_, at) => limit.take(`k_${at}`)))
+  const [row] = await runOn<number>(server.url, `SELECT count(*) AS open ${OURS}`)
+  expect(row?.['open']).toBeLessThanOrEqual(10)
+})
+
 describe('a start', () => {
   const refused = async (change: (url: URL) => void) => {
     const url = new URL(await postgres.fresh())
@@ -64,23 +79,57 @@ describe('a start', () => {
     const fault = await faultOf(open(url.href, { dataKey: key(1) }))
     expect(fault).toBeInstanceOf(StoreFault)
     expect(fault.message).not.toMatch(/hunter2|search_path|\n/)
-    return fault.message.replace(/:\d+\//, ':5432/')
+    return fault.message
+      .replace(/:\d+\//, ':5432/')
+      .replace(' Check DATABASE_URL, or DATABASE_HOST and what goes with it.', '')
   }
 
   test.each<[string, (url: URL) => void]>([
-    ['postgres cannot be used: nothing answers there. Check DATABASE_URL.', url => (url.port = '1')],
-    ['nowhere cannot be used: there is no such database. Check DATABASE_URL.', url => (url.pathname = '/nowhere')],
-    ['postgres cannot be used: the user may not sign in. Check DATABASE_URL.', url => (url.username = 'nobody')],
+    ['postgres cannot be used: nothing answers there.', url => (url.port = '1')],
+    ['nowhere cannot be used: there is no such database.', url => (url.pathname = '/nowhere')],
     [
-      'postgres cannot be used: its search path names no schema to write to. Check DATABASE_URL.',
+      'postgres cannot be used: the user may not sign in, at least not from here, or not in this way.',
+      url => (url.username = 'nobody'),
+    ],
+    [
+      'postgres cannot be used: its search path names no schema to write to.',
       url => url.searchParams.set('search_path', 'nowhere'),
     ],
     [
-      'postgres cannot be used: it may not be written to. Check DATABASE_URL.',
+      'postgres cannot be used: it knows no such parameter as one in the URL.',
+      url => url.searchParams.set('sslmode', 'require'),
+    ],
+    [
+      'postgres cannot be used: it may not be written to.',
       url => url.searchParams.set('default_transaction_read_only', 'on'),
     ],
   ])('is refused in one line without the password: %s', async (said, change) => {
     expect(await refused(change)).toBe(`The database postgres://127.0.0.1:5432/${said}`)
+  })
+
+  test('is refused in words of its own where the host has no address, or there is no socket', async () => {
+    const said = async (url: string) => (await faultOf(open(url, { dataKey: key(1) }))).message
+    expect(await said('postgres://db.invalid/a')).toMatch(/ its host has no address\. /)
+    expect(await said('postgres://%2Fnowhere/a')).toMatch(/ there is no such socket, or nothing answers at it\. /)
+  })
+
+  test('goes by its URL, whatever the environment says of databases', async () => {
+    const url = await postgres.fresh()
+    const env = { ...process.env, PGDATABASE: 'nowhere', PGSSLMODE: 'require', PGCHANNELBINDING: 'require' }
+    const script = `import { openDatabase } from './src/store/open.ts'
+      await (await openDatabase(${JSON.stringify(url)})).close()`
+    const { exitCode, stderr } = Bun.spawnSync([process.execPath, '-e', script], { env })
+    expect([exitCode, stderr.toString()]).toEqual([0, ''])
+  })
+
+  test('by the directory of a socket needs no TLS', async () => {
+    const url = new URL(server.url)
+    const [row] = await runOn<string>(server.url, 'SHOW unix_socket_directories')
+    url.hostname = encodeURIComponent(row?.['unix_socket_directories'] ?? '')
+    const store = await openDatabase(url.href)
+    await store.migrate()
+    expect(await store.isWritable()).toBe(true)
+    await store.close()
   })
 
   test('without a DATA_KEY is refused, and writes nothing', async () => {
