@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Identity } from '../../src/features/auth/provider.ts'
+import { userOwnerOf } from '../../src/protocol/principal.ts'
 import { type Account, account, by } from '../kit/account.ts'
 import { hurl } from '../kit/attack.ts'
 import { engines } from '../kit/engines.ts'
@@ -7,7 +8,7 @@ import { identity } from '../kit/identity.ts'
 import { type Owning, owning } from '../kit/owning.ts'
 import { requestBytes } from '../kit/raw.ts'
 
-const ROOT = 'root@example.com'
+const [ROOT, SECOND] = ['root@example.com', 'second@example.com']
 const oidc = { provider: 'oidc', issuer: 'https://oidc.example' }
 
 /** Who does not administer, where the list names one address; each by how they come to it. */
@@ -46,7 +47,7 @@ const REWRITES = ['X-Original-URL', 'X-Rewrite-URL', 'X-Forwarded-Uri', 'X-Forwa
 const sqlite = engines[0]!
 
 describe.each([
-  ['an address is listed', { emails: [ROOT] }, OUTSIDERS, { email: ROOT }],
+  ['an address is listed', { emails: [ROOT, SECOND] }, OUTSIDERS, { email: ROOT }],
   ['a domain is listed', { domains: ['example.com'] }, STRANGERS, { email: 'root@x.example', domain: 'example.com' }],
 ] as const)('where %s', (_, admins, people, admin) => {
   let at: Owning
@@ -70,6 +71,14 @@ describe.each([
   const send = (method: string, path: string, headers: Record<string, string> = {}) =>
     fetch(at.kit.url + path, { method, headers, body: method === 'GET' || method === 'HEAD' ? null : '{}' })
 
+  async function banned(): Promise<string> {
+    const { authorization, user } = await at.kit.signIn(identity({ ...admin, email: SECOND }))
+    const service = by(at.kit, (await at.kit.bearer('service', 'gateway:admin')).authorization)
+    const ban = await service.ask('POST', `/admin/owners/${userOwnerOf(user)}/ban`, { reason: 'x' })
+    expect(ban.status).toBe(200)
+    return authorization
+  }
+
   /** Every credential that does not administer, known here already, so that asking who it is reads no row. */
   async function credentials(): Promise<(readonly [name: string, authorization: string, code: string])[]> {
     const sessions = Object.entries(people).map(async ([name, who]) => {
@@ -84,6 +93,7 @@ describe.each([
     const all = [
       ...(await Promise.all([...sessions, ...jwts])),
       ['a key of who administers', `Bearer ${key}`, 'admin_required'] as const,
+      ['an administrator who is banned', await banned(), 'account_restricted'] as const,
     ]
     for (const [, authorization] of all) await send('GET', '/v1/usage', { authorization }).then(it => it.bytes())
     return all
