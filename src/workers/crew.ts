@@ -13,8 +13,6 @@ export interface Crew {
   readonly ended: Promise<number>
   /** Has all of them drain at the first call, and stop at the second. */
   signal(): void
-  /** Ends whoever is still there. */
-  kill(): void
 }
 
 interface Deps {
@@ -24,7 +22,10 @@ interface Deps {
   readonly hire: (number: number, port: number) => Worker
   /** Told of each that has died. */
   readonly died: (worker: Worker) => void
+  /** Milliseconds on a clock that nobody sets. */
   readonly now: () => number
+  /** How long they may drain, in milliseconds: whoever is still there then is killed. */
+  readonly patienceMs: number
   readonly pause: (ms: number) => Promise<unknown>
   readonly log: Log
 }
@@ -37,16 +38,21 @@ const PAUSE_MS = 100
  * Starts one worker and, when it listens, the others, so that whatever is made at a first start is made once. One that dies
  * is replaced, after a pause that grows; when three die within ten seconds all are ended, and the code is 1.
  */
-export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps): Crew {
+export function crew({ count, port: wanted, hire, died, now, patienceMs, pause, log }: Deps): Crew {
   const workers = new Map<number, Worker>()
-  const deaths: number[] = []
+  let deaths = 0
+  let latest: number[] = []
   const listens = Promise.withResolvers<number | undefined>()
   let code = 0
   let signals = 0
 
   function signal(): void {
-    signals++
+    if (++signals === 1) void pause(patienceMs).then(kill)
     for (const worker of workers.values()) worker.tell({ kind: 'signal' })
+  }
+
+  function kill(): void {
+    for (const worker of workers.values()) worker.kill()
   }
 
   function start(number: number, port: number): Worker {
@@ -61,9 +67,11 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
       const exit = await worker.exited
       workers.delete(number)
       if (signals > 0) return
-      deaths.push(now())
+      deaths++
       died(worker)
-      const recent = deaths.filter(at => now() - at < WITHIN_MS).length
+      const at = now()
+      latest = [...latest.filter(before => at - before < WITHIN_MS), at]
+      const recent = latest.length
       log('error', 'worker_died', { worker: number, exit })
       if (recent >= MOST_DEATHS) {
         code = 1
@@ -79,7 +87,7 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
     const first = start(0, wanted)
     const port = await Promise.race([first.listening, first.exited.then(() => undefined)])
     listens.resolve(port)
-    if (port === undefined) return first.exited
+    if (port === undefined) return signals > 0 ? 0 : first.exited
     const others = Array.from({ length: signals > 0 ? 0 : count - 1 }, (_, at) => keep(at + 1, port))
     await Promise.all([keep(0, port, first), ...others])
     return code
@@ -90,13 +98,10 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
       return [...workers.values()]
     },
     get deaths() {
-      return deaths.length
+      return deaths
     },
     port: listens.promise,
     ended: run(),
     signal,
-    kill: () => {
-      for (const worker of workers.values()) worker.kill()
-    },
   }
 }

@@ -26,6 +26,7 @@ function hiring(count: number) {
   const pauses: number[] = []
   const lines: unknown[][] = []
   const buried: unknown[] = []
+  const patience = Promise.withResolvers<void>()
   const all = crew({
     count,
     port: 0,
@@ -36,7 +37,8 @@ function hiring(count: number) {
     },
     died: worker => buried.push(worker),
     now: clock.now,
-    pause: async ms => pauses.push(ms),
+    patienceMs: 40_000,
+    pause: ms => (ms === 40_000 ? patience.promise : Promise.resolve(pauses.push(ms))),
     log: (...line) => lines.push(line),
   })
   const at = (index: number) => {
@@ -44,7 +46,7 @@ function hiring(count: number) {
     if (!worker) throw new TypeError(`${hired.length} were hired`)
     return worker
   }
-  return { all, clock, hired, at, pauses, lines, buried }
+  return { all, clock, hired, at, pauses, lines, buried, lose: patience.resolve }
 }
 
 const turn = () => Bun.sleep(0)
@@ -128,13 +130,32 @@ describe('workers', () => {
     expect([await all.ended, hired.length, all.deaths]).toEqual([0, 2, 0])
   })
 
-  test('that hang are ended', async () => {
-    const { all, at } = hiring(2)
+  test('that hang when they are to end are killed', async () => {
+    const { all, at, lose } = hiring(2)
     at(0).listen(4000)
     await turn()
     all.signal()
-    all.kill()
+    lose()
     expect([await all.ended, all.workers]).toEqual([0, []])
+  })
+
+  test('of which the others died three times are killed too, where they hang', async () => {
+    const { all, at, lose } = hiring(2)
+    at(0).listen(4000)
+    await turn()
+    for (const index of [1, 2, 3]) {
+      at(index).exit(1)
+      await turn()
+    }
+    lose()
+    expect([await all.ended, all.workers]).toEqual([1, []])
+  })
+
+  test('of which a signal ends the first before it listens end with 0, whatever it ends with', async () => {
+    const { all, at } = hiring(2)
+    all.signal()
+    at(0).exit(143)
+    expect(await all.ended).toBe(0)
   })
 
   test('of which the first is still starting at the signal are told of it', async () => {
