@@ -49,7 +49,7 @@ export async function supervise(
     count: config.WORKERS,
     port: config.PORT,
     hire: (number, port) => startWorker(program, () => ({ number, port, pair, isMeasured: measured.isOn })),
-    died: sum.bury,
+    ended: sum.bury,
     now: () => performance.now(),
     patienceMs: config.DRAIN_SECONDS * 1000 + GRACE_MS,
     pause: Bun.sleep,

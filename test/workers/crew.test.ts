@@ -21,6 +21,7 @@ function fake(number: number, port: number) {
 }
 
 function hiring(count: number) {
+  let refuses = false
   const clock = clockAt()
   const hired: ReturnType<typeof fake>[] = []
   const pauses: number[] = []
@@ -31,22 +32,26 @@ function hiring(count: number) {
     count,
     port: 0,
     hire: (number, port) => {
+      if (refuses) throw new TypeError('no process to be had')
       const worker = fake(number, port)
       hired.push(worker)
       return worker
     },
-    died: worker => buried.push(worker),
+    ended: worker => buried.push(worker),
     now: clock.now,
     patienceMs: 40_000,
     pause: ms => (ms === 40_000 ? patience.promise : Promise.resolve(pauses.push(ms))),
     log: (...line) => lines.push(line),
   })
+  const refuse = () => {
+    refuses = true
+  }
   const at = (index: number) => {
     const worker = hired[index]
     if (!worker) throw new TypeError(`${hired.length} were hired`)
     return worker
   }
-  return { all, clock, hired, at, pauses, lines, buried, lose: patience.resolve }
+  return { all, clock, hired, at, pauses, lines, buried, lose: patience.resolve, refuse }
 }
 
 const turn = () => Bun.sleep(0)
@@ -101,6 +106,19 @@ describe('workers', () => {
     at(3).exit(0)
     expect(await all.ended).toBe(1)
     expect(lines.at(-1)).toEqual(['error', 'workers_failed', { deaths: 3 }])
+  })
+
+  test('of which none can be started any more end when that was tried three times', async () => {
+    const { all, at, hired, lines, refuse } = hiring(2)
+    at(0).listen(4000)
+    await turn()
+    refuse()
+    at(1).exit(137)
+    await turn()
+    expect([hired.length, at(0).told, all.deaths]).toEqual([2, ['signal'], 3])
+    expect(lines[1]).toEqual(['error', 'worker_died', { worker: 1, fault: expect.stringContaining('TypeError') }])
+    at(0).exit(0)
+    expect(await all.ended).toBe(1)
   })
 
   test('that die less often are replaced for ever', async () => {
