@@ -61,6 +61,7 @@ export function startWorker({ command, env }: Program, placeOf: () => Place): Wo
     exited: child.exited,
     tell,
     counted: async () => {
+      if (!canHear) return []
       const id = ++last
       const { promise, resolve } = Promise.withResolvers<readonly Counted[]>()
       asked.set(id, resolve)

@@ -42,6 +42,11 @@ test('a worker that cannot hear yet is ended by a signal', async () => {
   expect(await worker.exited).toBe(143)
 })
 
+test('of a worker that cannot hear yet nothing is counted, at once', async () => {
+  const worker = started('setInterval(() => undefined, 1000)')
+  expect(await Promise.race([worker.counted(), Bun.sleep(1000)])).toEqual([])
+})
+
 test('of a worker that ends nothing is counted, and nobody waits for it', async () => {
   const worker = started(ANSWERS.replace("'count'", "'other'"))
   await worker.listening
