@@ -154,6 +154,33 @@ describe('several workers', () => {
   })
 })
 
+describe('a worker that still starts', () => {
+  /** The program, of which the first worker waits for a login that nobody answers. */
+  async function starting() {
+    const asked = Promise.withResolvers<void>()
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => asked.resolve() } })
+    const login = { VPC_SHARED_SECRET: 's'.repeat(32), VPC_CLIENT_ID: 'c' }
+    const running = begin({ ...login, OPENAI_BASE_URL: `http://127.0.0.1:${silent.port}/v1` })
+    await asked.promise
+    return { ...running, [Symbol.dispose]: () => silent.stop(true) }
+  }
+
+  test('ends at a signal, and the program with 0', async () => {
+    using running = await starting()
+    running.signal('SIGTERM')
+    expect(await running.exited).toBe(0)
+    expect(running.output()).not.toContain('worker_died')
+  })
+
+  test('does not outlive who watches over it', async () => {
+    using running = await starting()
+    const [pid = 0] = workersOf(running)
+    running.signal('SIGKILL')
+    await running.exited
+    await eventually(() => !isThere(pid))
+  })
+})
+
 describe('nothing is started', () => {
   const refused = async (env: Record<string, string>) => {
     const running = begin(env)

@@ -26,9 +26,6 @@ const GUARD = `trap '' INT TERM HUP
 
 /** Makes and starts a server, with more settings than are the tests' own; about 1.5 s. */
 export async function postgresServer(more: readonly string[] = []): Promise<Server> {
-  let stopAtOnce: (() => unknown) | undefined
-  // At an exit it ends before its directory goes.
-  process.on('exit', () => stopAtOnce?.())
   const home = freshDirectory()
   const bin = await programs(home)
   const data = join(home, 'data')
@@ -38,8 +35,6 @@ export async function postgresServer(more: readonly string[] = []): Promise<Serv
     { cwd: '/', env: {}, stdout: 'ignore', stderr: 'pipe' },
   )
   if ((await made.exited) !== 0) throw new Error(`initdb: ${await made.stderr.text()}`)
-  const stopping = [...as, join(bin, 'pg_ctl'), 'stop', '-m', 'immediate', '-D', data]
-  stopAtOnce = () => Bun.spawnSync(stopping, { cwd: '/', env: {} })
   const port = freePort()
   const options = [
     '-D',
