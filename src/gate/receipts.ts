@@ -125,7 +125,7 @@ const makerOf = ({ signing, settingsDigest }: Pick<Deps, 'signing' | 'settingsDi
 
 const base64url = (hex: string) => Buffer.from(hex, 'hex').toString('base64url')
 
-/** What is known now, to be spelled as it is sealed: that too takes a third in a row of them. */
+/** What is known now, to be spelled as it is sealed: that too takes half in a row of them. */
 function factsOf(exchange: Exchange, open: OpenReceipt, { end, endedAt, maker }: Over): () => ReceiptFacts {
   const { backend = null, code = null, host = null, startedAt, streaming, usage, route = '' } = exchange
   const { ending, status } = end
