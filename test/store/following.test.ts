@@ -10,10 +10,9 @@ import { limits } from '../../src/store/schema.ts'
 import { call } from '../../src/upstream/call.ts'
 import { claimsBy } from '../../src/upstream/cluster.ts'
 import { clockAt } from '../kit/clock.ts'
-import { DATA_KEY, openTest, runOn } from '../kit/database.ts'
-import { postgres } from '../kit/engines.ts'
+import { DATA_KEY, runOn } from '../kit/database.ts'
 import { faultOf } from '../kit/opening.ts'
-import { memberAt, type Patroni, patroni } from '../kit/patroni.ts'
+import { memberAt, type Patroni, patroni, twoServers } from '../kit/patroni.ts'
 import { postgresServer, type Server } from '../kit/postgres.ts'
 import { outcome } from '../kit/problem.ts'
 import { eventually } from '../kit/stage.ts'
@@ -33,17 +32,10 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-/** Two servers with the same schema, the first of them this file's own, and a Patroni that calls it the leader. */
 async function cluster() {
-  const second = await postgres.fresh()
-  const { search, searchParams } = new URL(second)
-  const first = own.url + search
-  await runOn(own.url, `CREATE SCHEMA ${searchParams.get('search_path')}`)
-  for (const url of [first, second]) await (await openTest(url)).close()
-  const it = patroni([memberAt(first, 'leader'), memberAt(second, 'replica')])
-  closing.push(it.stop)
-  const moved = [memberAt(first, 'replica'), memberAt(second, 'leader')]
-  return { patroni: it, first, second, moved, url: `postgres://postgres@primary.invalid/postgres${search}` }
+  const both = await twoServers(own)
+  closing.push(both.patroni.stop)
+  return both
 }
 
 interface Started {
