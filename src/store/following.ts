@@ -23,6 +23,10 @@ export type News =
 export interface Following {
   /** Where it is, as far as is known. */
   readonly primary: Primary
+  /** How often it moved so far. */
+  readonly moves: number
+  /** Milliseconds since it was last known which one it is. */
+  ageMs(): number
   /** Looks at once, for the one in force does not answer or takes no writes; again until one does. */
   lost(): void
   close(): void
@@ -48,9 +52,11 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
   let isLooking = false
   let isLost = false
   let isClosed = false
-  let failure: ClusterFaultCode | 'unknown' | undefined
+  let moves = 0
+  let foundAt = performance.now()
   let lookedAt = Number.NEGATIVE_INFINITY
   let timer = setTimeout(look, cluster.refreshMs)
+  const tell = teller(cluster.told)
 
   function lookIn(ms: number): void {
     clearTimeout(timer)
@@ -82,26 +88,28 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
       return
     }
     primary = found
+    foundAt = performance.now()
+    moves += Number(isMoved)
     // What was lost meanwhile was lost on the old one.
     if (isMoved) isLost = false
-    if (isMoved || failure !== undefined)
-      cluster.told?.({ kind: isMoved ? 'changed' : 'found', timeline: found.timeline })
-    failure = undefined
+    tell.found(found, isMoved)
   }
 
   function failed(cause: unknown, wasLost: boolean): void {
     const code = cause instanceof ClusterFault ? cause.code : undefined
     // Where nobody says who it is, the one in force may well be.
     isLost ||= wasLost || !(code === 'no_answer' || code === 'malformed')
-    if (failure === (code ?? 'unknown')) return
-    failure = code ?? 'unknown'
-    cluster.told?.({ kind: 'failed', ...(code && { code }), cause })
+    tell.failed(cause, code)
   }
 
   return {
     get primary() {
       return primary
     },
+    get moves() {
+      return moves
+    },
+    ageMs: () => performance.now() - foundAt,
     lost: () => {
       if (isLost) return
       isLost = true
@@ -110,6 +118,22 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
     close: () => {
       isClosed = true
       clearTimeout(timer)
+    },
+  }
+}
+
+/** Tells what is new, and nothing twice. */
+function teller(told: Cluster['told']) {
+  let failure: ClusterFaultCode | 'unknown' | undefined
+  return {
+    found: ({ timeline }: Primary, isMoved: boolean): void => {
+      if (isMoved || failure !== undefined) told?.({ kind: isMoved ? 'changed' : 'found', timeline })
+      failure = undefined
+    },
+    failed: (cause: unknown, code: ClusterFaultCode | undefined): void => {
+      if (failure === (code ?? 'unknown')) return
+      failure = code ?? 'unknown'
+      told?.({ kind: 'failed', ...(code && { code }), cause })
     },
   }
 }

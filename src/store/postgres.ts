@@ -71,6 +71,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   return {
     db: drizzle({ client }) as unknown as Database,
     isNew: version === 0,
+    followed: follows,
     ask,
     atomically: writes => ask(() => together(handle.pool(), writes)),
     isWritable: () =>

@@ -30,7 +30,7 @@ test('a stream outlives the database it began with, and is booked with its recei
       await wire.send(`${chunk('data: two\n\n')}0\r\n\r\n`)
     },
     {
-      ...{ database: url, rpm: 600, concurrent: 8 },
+      ...{ database: url, rpm: 600, concurrent: 8, isMeasured: true },
       cluster: { claims: claimsBy([`${patroni.url}/cluster`], call), refreshMs: 3_600_000 },
     },
   )
@@ -53,6 +53,8 @@ test('a stream outlives the database it began with, and is booked with its recei
   await eventually(async () => (await booked(second, 'ledger'))[0] === 1)
   expect(await booked(second, 'usage_hours')).toEqual(await booked(second, 'ledger'))
   expect(await runOn(second, 'SELECT id FROM receipts')).toEqual([{ id: stream.headers.get('x-receipt-id') }])
+  expect(await kit.metrics()).toMatch(/^sealgate_database_primary_changes_total 1$/m)
+  expect(await kit.metrics()).toMatch(/^sealgate_database_primary_age_seconds [\d.]+$/m)
   await own.start()
   expect((await booked(first, 'ledger'))[0]).toBe(0)
 })
