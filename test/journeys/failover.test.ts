@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
 import { call } from '../../src/upstream/call.ts'
 import { claimsBy } from '../../src/upstream/cluster.ts'
-import { runOn } from '../kit/database.ts'
+import { DATA_KEY, runOn } from '../kit/database.ts'
+import { devGateways } from '../kit/dev.ts'
 import { booked } from '../kit/entries.ts'
 import { twoServers } from '../kit/patroni.ts'
 import { postgresServer, type Server } from '../kit/postgres.ts'
@@ -15,6 +16,8 @@ afterAll(() => own.stop())
 
 const { set, also, clear } = stages()
 afterEach(clear)
+const gateways = devGateways()
+afterAll(gateways.clear)
 
 const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
 
@@ -57,4 +60,23 @@ test('a stream outlives the database it began with, and is booked with its recei
   expect(await kit.metrics()).toMatch(/^sealgate_database_primary_age_seconds [\d.]+$/m)
   await own.start()
   expect((await booked(first, 'ledger'))[0]).toBe(0)
+})
+
+test('the executable finds the primary by any member, and without one ends with 1 and one line', async () => {
+  const { patroni } = await twoServers(own)
+  also(patroni)
+  const env = {
+    PATRONI_URLS: `http://127.0.0.1:1,${patroni.url}`,
+    ...{ DATABASE_NAME: 'postgres', DATABASE_USER: 'postgres', DATABASE_TLS: 'off', DATA_KEY },
+  }
+  const gateway = await gateways.start(gateways.directory(), env, { settings: [] })
+  expect(gateway.output()).toMatch(/ primary_found timeline=1$/m)
+  expect(gateway.output()).not.toContain(new URL(own.url).port)
+  expect([await gateway.ready(), (await gateway.models()).status]).toEqual([200, 200])
+  expect(await gateway.stop()).toBe(0)
+  patroni.says = []
+  expect(await gateways.failing(gateways.directory(), { ...env, DATABASE_TLS: '' }, [])).toEqual({
+    code: 1,
+    said: 'sealgate: The database cluster cannot be used: none of its members is primary: start again when `patronictl list` shows a leader.\n',
+  })
 })
