@@ -38,6 +38,8 @@ interface Deps {
   /** As whom, and for which database. */
   readonly as: PostgresAddress
   readonly session: Session
+  /** Told that statements go to another server now. */
+  readonly moved?: (() => void) | undefined
 }
 
 // A promotion takes seconds, and each look some small requests.
@@ -47,7 +49,7 @@ const PAUSE_MS = 500
  * Follows the primary of a cluster: one look at a time, so that none that took long comes after one that was begun later.
  * What failed is looked at again twice a second if somebody is waiting, else when it is due.
  */
-export function following(first: Primary, { cluster, handle, as, session }: Deps): Following {
+export function following(first: Primary, { cluster, handle, as, session, moved }: Deps): Following {
   let primary = first
   let isLooking = false
   let isLost = false
@@ -72,7 +74,8 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
     try {
       install(stale, await primaryAmong(await cluster.claims(), { as, session, known: primary }))
     } catch (cause) {
-      failed(cause, wasLost)
+      isLost ||= wasLost || !isSilence(cause)
+      tell.failed(cause)
     }
     isLooking = false
     lookIn(isLost ? lookedAt + PAUSE_MS - performance.now() : cluster.refreshMs)
@@ -90,16 +93,11 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
     primary = found
     foundAt = performance.now()
     moves += Number(isMoved)
-    // What was lost meanwhile was lost on the old one.
-    if (isMoved) isLost = false
     tell.found(found, isMoved)
-  }
-
-  function failed(cause: unknown, wasLost: boolean): void {
-    const code = cause instanceof ClusterFault ? cause.code : undefined
-    // Where nobody says who it is, the one in force may well be.
-    isLost ||= wasLost || !(code === 'no_answer' || code === 'malformed')
-    tell.failed(cause, code)
+    if (!isMoved) return
+    // What was lost meanwhile was lost on the old one.
+    isLost = false
+    moved?.()
   }
 
   return {
@@ -122,6 +120,11 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
   }
 }
 
+/** Whether nobody says who the primary is: then the one in force may well be. */
+function isSilence(cause: unknown): boolean {
+  return cause instanceof ClusterFault && (cause.code === 'no_answer' || cause.code === 'malformed')
+}
+
 /** Tells what is new, and nothing twice. */
 function teller(told: Cluster['told']) {
   let failure: ClusterFaultCode | 'unknown' | undefined
@@ -130,7 +133,8 @@ function teller(told: Cluster['told']) {
       if (isMoved || failure !== undefined) told?.({ kind: isMoved ? 'changed' : 'found', timeline })
       failure = undefined
     },
-    failed: (cause: unknown, code: ClusterFaultCode | undefined): void => {
+    failed: (cause: unknown): void => {
+      const code = cause instanceof ClusterFault ? cause.code : undefined
       if (failure === (code ?? 'unknown')) return
       failure = code ?? 'unknown'
       told?.({ kind: 'failed', ...(code && { code }), cause })

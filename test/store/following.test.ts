@@ -39,6 +39,7 @@ async function cluster() {
 }
 
 interface Started {
+  now?: () => number
   refreshMs?: number
   connections?: number
 }
@@ -46,7 +47,7 @@ interface Started {
 function opened(
   url: string,
   members: readonly Patroni[],
-  { refreshMs = HOUR, connections = 2 }: Started,
+  { now = Date.now, refreshMs = HOUR, connections = 2 }: Started,
   news: News[],
 ) {
   const claims = claimsBy(
@@ -55,7 +56,7 @@ function opened(
   )
   const given = { refreshMs, claims, told: (it: News) => news.push(it) }
   const dataKey = Buffer.from(DATA_KEY, 'hex')
-  return openStore({ url, dataKey, identityKey: undefined, postgres: { tls: 'off', connections, cluster: given } })
+  return openStore({ url, dataKey, identityKey: undefined, postgres: { tls: 'off', now, connections, cluster: given } })
 }
 
 async function start(options: Started = {}) {
@@ -130,6 +131,16 @@ describe('a leader that moves', () => {
     await eventually(async () => (await take()) === 'fine')
     expect(told()).toEqual(['found', 'read_only', 'changed'])
   })
+})
+
+test('another primary may have another clock, which is looked at when it is in force', async () => {
+  let behindMs = 0
+  const { patroni, moved, store, told } = await start({ refreshMs: 20, now: () => Date.now() - behindMs })
+  behindMs = 90_000
+  expect(store.aheadMs()).toBeLessThan(1000)
+  patroni.says = moved
+  await eventually(() => told().length === 2)
+  await eventually(() => store.aheadMs() > 80_000)
 })
 
 describe('Patroni', () => {
