@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { type DatabaseSettings, databaseTlsOf, databaseUrlOf } from './config/database.ts'
+import { clusterUrlsOf, type DatabaseSettings, databaseTlsOf, databaseUrlOf } from './config/database.ts'
+import { faultOf, type Log } from './protocol/log.ts'
 import { bytesOf } from './protocol/secret.ts'
 import type { Config } from './settings.ts'
+import type { Cluster } from './store/following.ts'
 import type { Keys } from './store/keys.ts'
 import { openStore } from './store/open.ts'
 import type { PostgresOptions } from './store/postgres.ts'
@@ -11,6 +13,8 @@ import { findTee, type Search } from './tee/find.ts'
 import { agentKeys } from './tee/keys.ts'
 import { type SigningKeys, signingKeys } from './tee/signing.ts'
 import type { IdentitySource, KeySource, Tee } from './tee/tee.ts'
+import { call } from './upstream/call.ts'
+import { claimsBy } from './upstream/cluster.ts'
 
 /** The database, and all that hangs on the root. */
 export interface Opened {
@@ -41,22 +45,34 @@ export function keeper(
 }
 
 /** Opens the database with the key that is given, else the TEE's. @throws StoreFault, KeyFault or TeeFault */
-export async function opened(config: Config, tee: Tee | undefined): Promise<Opened> {
+export async function opened(config: Config, tee: Tee | undefined, told?: Cluster['told']): Promise<Opened> {
   const dataKey = bytesOf(config.DATA_KEY)
   const agent = dataKey ? undefined : keeper(config, tee)
   const given = agent && (await agentKeys(agent))
   const identityKey = bytesOf(config.IDENTITY_HASH_KEY)
-  const postgres = { ...postgresOf(config), connections: config.DATABASE_MAX_CONNECTIONS }
+  const postgres = { ...postgresOf(config, told), connections: config.DATABASE_MAX_CONNECTIONS }
   const url = databaseUrlOf(config)
   const open = await openStore({ url, dataKey, agentKey: given?.root, identityKey, postgres })
   return { ...open, signing: signingKeys(given?.receipts ?? open.keys) }
 }
 
-/** Whom a PostgreSQL must show itself to be. @throws StoreFault */
-export function postgresOf(config: DatabaseSettings): PostgresOptions {
-  if (databaseTlsOf(config) !== 'verify-full') return { tls: 'off' }
-  const path = config.DATABASE_CA_FILE
-  return { tls: path === undefined ? {} : { ca: authorities(path) } }
+/** Where PostgreSQL is, if that changes, and whom it must show itself to be. @throws StoreFault */
+export function postgresOf(config: DatabaseSettings, told?: Cluster['told']): PostgresOptions {
+  const [urls, path] = [clusterUrlsOf(config), config.DATABASE_CA_FILE]
+  const refreshMs = config.DATABASE_REFRESH_INTERVAL * 1000
+  return {
+    tls: databaseTlsOf(config) !== 'verify-full' ? 'off' : path === undefined ? {} : { ca: authorities(path) },
+    cluster: urls && { claims: claimsBy(urls, call), refreshMs, told },
+  }
+}
+
+/** What a cluster has to say, as lines of the log. */
+export function clusterNews(log: Log): NonNullable<Cluster['told']> {
+  return news => {
+    if (news.kind === 'failed')
+      log('error', 'cluster_failed', { ...(news.code && { cluster: news.code }), fault: faultOf(news.cause) })
+    else log('info', news.kind === 'found' ? 'primary_found' : 'primary_changed', { timeline: news.timeline })
+  }
 }
 
 function authorities(path: string): string {

@@ -11,7 +11,7 @@ import { logger } from './gate/log.ts'
 import { slots } from './gate/slots.ts'
 import { type Listening, listening } from './listening.ts'
 import { measuring } from './measuring.ts'
-import { opened, teeOf } from './opening.ts'
+import { clusterNews, opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { passagesIn } from './protocol/passages.ts'
 import { Secret } from './protocol/secret.ts'
@@ -73,14 +73,15 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
   const tee = await teeOf(given, { sockets, log: once })
   const site = siteOf(given, once)
-  const rooted = await opened(given, tee)
+  const rooted = await opened(given, tee, clusterNews(log))
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const source = link ? undefined : certificates(config, tee, Date.now)
   const pair = link?.pair ?? (await source?.load())
 
   const issuerKeys = keySetOf(config, log)
-  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log, link })
+  const { followed } = rooted.store
+  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, followed, log, link })
   const store = measured.timed(rooted.store)
   const { keys } = rooted
   const open = slotsOf(config, { store, log })

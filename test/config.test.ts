@@ -30,6 +30,7 @@ describe('what is read', () => {
       FRONTEND_CSP: expect.stringMatching(/^default-src 'self';.*frame-ancestors 'none'$/),
       DATABASE_URL: 'sqlite:sealgate.db',
       DATABASE_MAX_CONNECTIONS: 10,
+      DATABASE_REFRESH_INTERVAL: 30,
       DATA_KEY: undefined,
       IDENTITY_HASH_KEY: undefined,
       OIDC_NAME: 'Single sign-on',

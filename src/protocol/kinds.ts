@@ -92,8 +92,22 @@ export const networks = listOf('networks like 10.0.0.0/8', isNetwork)
 /** E-mail addresses. */
 export const emails = listOf('e-mail addresses', isEmail)
 
+const isDomain = (text: string): boolean => /^[a-z\d-]+(\.[a-z\d-]+)+$/i.test(text)
+
 /** Domains of organisations. */
-export const domains = listOf('domains like example.com', entry => /^[a-z\d-]+(\.[a-z\d-]+)+$/i.test(entry))
+export const domains = listOf('domains like example.com', isDomain)
+
+/** A domain. */
+export const domain: Kind<string> = {
+  expects: 'a domain like gateway.example.com',
+  read: text => (isDomain(text) ? text : undefined),
+}
+
+/** What dstack calls an application, as it stands in a host name before a port. */
+export const appId: Kind<string> = {
+  expects: 'the id of an application: at most 57 letters, digits and hyphens',
+  read: text => (/^[a-z\d][a-z\d-]{0,56}$/i.test(text) ? text : undefined),
+}
 
 /** One scope (RFC 6749 section 3.3). */
 export const scopeWord: Kind<string> = {
@@ -142,6 +156,15 @@ export const url: Kind<string> = {
 export const baseUrl: Kind<string> = {
   expects: 'an http or https URL without a user, a query or a fragment',
   read: text => (/[?#]/.test(text) ? undefined : webAddress(text)?.href.replace(/\/+$/, '')),
+}
+
+/** Addresses as {@link baseUrl} reads one. */
+export const baseUrls: Kind<readonly string[]> = {
+  expects: 'a list of http or https URLs between commas, none with a user, a query or a fragment',
+  read: text => {
+    const urls = list.read(text)?.map(entry => baseUrl.read(entry))
+    return urls?.every(url => url !== undefined) ? Object.freeze(urls) : undefined
+  },
 }
 
 /** An issuer of OpenID Connect, which is compared exactly and so kept as it is written. */

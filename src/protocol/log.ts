@@ -1,3 +1,4 @@
+import type { ClusterFaultCode } from './cluster.ts'
 import type { BackendName, Ending, Route } from './exchange.ts'
 import type { RequestId } from './ids.ts'
 import { Problem, type ProblemCode } from './problem.ts'
@@ -36,6 +37,9 @@ export type Event =
   | 'vpc_login_failed'
   | 'tls_renewed'
   | 'tls_kept'
+  | 'primary_found'
+  | 'primary_changed'
+  | 'cluster_failed'
   | 'supervising'
   | 'worker_died'
   | 'workers_failed'
@@ -113,6 +117,10 @@ export interface Fields {
   exit?: number
   deaths?: number
   tls?: TlsFaultCode
+  /** Why a cluster of PostgreSQL has no primary to use. */
+  cluster?: ClusterFaultCode
+  /** How often a standby was promoted before this primary, and one more. */
+  timeline?: number
   /** Whole days that a certificate is good for. */
   days?: number
 }

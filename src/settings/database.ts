@@ -1,4 +1,14 @@
-import { choice, databaseHost, database as databaseUrl, integer, path, text } from '../protocol/kinds.ts'
+import {
+  appId,
+  baseUrls,
+  choice,
+  databaseHost,
+  database as databaseUrl,
+  domain,
+  integer,
+  path,
+  text,
+} from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** Which database the state lives in, and how it is reached. */
@@ -29,14 +39,14 @@ export const database = {
     kind: text,
     unset: 'none; DATABASE_HOST needs it',
     attested: false,
-    what: 'The database at DATABASE_HOST.',
+    what: 'The database at DATABASE_HOST, or of the cluster.',
     why: 'Operators who give DATABASE_HOST.',
   },
   DATABASE_USER: {
     kind: text,
     unset: 'none; DATABASE_HOST needs it',
     attested: false,
-    what: 'Who signs in at DATABASE_HOST.',
+    what: 'Who signs in there.',
     why: 'Operators who give DATABASE_HOST.',
   },
   DATABASE_PASSWORD: {
@@ -60,6 +70,34 @@ export const database = {
     attested: false,
     what: 'Who may sign the certificate of PostgreSQL, in PEM; nobody else then. Read at the start.',
     why: 'Operators whose database has a certificate of their own, or of their provider’s.',
+  },
+  PATRONI_URLS: {
+    kind: baseUrls,
+    unset: 'none: the database is at DATABASE_HOST',
+    attested: false,
+    what: 'In place of DATABASE_HOST: where Patroni’s members are asked for `/cluster`, by commas. Any may be down.',
+    why: 'Operators of PostgreSQL with standbys, of which Patroni makes one the primary.',
+  },
+  DATABASE_PRIMARY_APP_ID: {
+    kind: appId,
+    unset: 'none: the database is at DATABASE_HOST',
+    attested: false,
+    what: 'In place of PATRONI_URLS: the application in dstack that answers `/cluster` at its port 8008.',
+    why: 'Operators whose Patroni runs in dstack, behind its gateway.',
+  },
+  GATEWAY_SUBDOMAIN: {
+    kind: domain,
+    unset: 'none; DATABASE_PRIMARY_APP_ID needs it',
+    attested: false,
+    what: 'The domain of the dstack gateway that DATABASE_PRIMARY_APP_ID is behind.',
+    why: 'Operators who give DATABASE_PRIMARY_APP_ID.',
+  },
+  DATABASE_REFRESH_INTERVAL: {
+    kind: integer(1, 3600),
+    default: '30',
+    attested: false,
+    what: 'Seconds after which Patroni is asked again; when the primary fails it is asked at once.',
+    why: 'Operators who hand over without a failure, and want that noticed sooner.',
   },
   DATABASE_MAX_CONNECTIONS: {
     kind: integer(1, 1000),

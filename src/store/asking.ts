@@ -1,7 +1,7 @@
 import type { SQL } from 'bun'
 import { Problem } from '../protocol/problem.ts'
 import type { Handle } from './pool.ts'
-import { reasonCode } from './postgres-faults.ts'
+import { isLoss, reasonCode } from './postgres-faults.ts'
 
 // What PostgreSQL itself undid may be done again; what became of anything else that failed, nobody knows. The fault of a
 // connection that an operator or a time limit of the server's ended comes only to who was not committed: whoever was
@@ -20,6 +20,8 @@ interface Bounds {
   readonly patienceMs: number
   /** A pool to take the place of one that is silent. */
   readonly renew: () => SQL
+  /** Told that the pool in force does not lead to a database that can be written to, each time that one finds so. */
+  readonly lost?: (() => void) | undefined
 }
 
 /**
@@ -27,7 +29,7 @@ interface Bounds {
  * it, none for longer than patience lasts. The server ends a statement before that; so a pool that says nothing leads
  * nowhere any more, whatever its connections think, and another takes its place.
  */
-export function asking(handle: Handle, { connections, patienceMs, renew }: Bounds) {
+export function asking(handle: Handle, { connections, patienceMs, renew, lost }: Bounds) {
   const most = connections * (1 + WAITING_PER_CONNECTION)
   let underWay = 0
 
@@ -35,11 +37,14 @@ export function asking(handle: Handle, { connections, patienceMs, renew }: Bound
     const asked = handle.pool()
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      if (handle.pool() === asked) handle.replace(asked, renew())
       late.reject(new Error('no answer in time'))
+      if (handle.pool() === asked && handle.replace(asked, renew())) lost?.()
     }, patienceMs)
     try {
       return await Promise.race([statement(), late.promise])
+    } catch (error) {
+      if (lost && handle.pool() === asked && isLoss(error)) lost()
+      throw error
     } finally {
       clearTimeout(timer)
     }

@@ -10,6 +10,16 @@ export function reasonCode(error: unknown): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : reasonCode(error.cause)
 }
 
+/** Whether a fault says that there is no database, or none that takes writes, and not what is wrong with a statement. */
+export function isLoss(error: unknown): boolean {
+  const code = reasonCode(error)
+  return code === READ_ONLY || LOSSES.test(code) || !/^[\dA-Z]{5}$/.test(code)
+}
+
+const READ_ONLY = '25006'
+// Connections, the server's own resources, whoever ends it, its disk (PostgreSQL, appendix A).
+const LOSSES = /^(08|53|57P|58)/
+
 /** Why a database cannot be used, in one line without a secret, and what to do about it. */
 export async function unusable(address: PostgresAddress, cause: unknown): Promise<StoreFault> {
   const [why, way = WAY] = (await nowhere(address, cause)) ??

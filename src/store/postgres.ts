@@ -5,9 +5,12 @@ import { drizzle } from 'drizzle-orm/bun-sql'
 import { displayedAddress, isOnThisMachine, type PostgresAddress, postgresAddress } from '../protocol/database-url.ts'
 import { asking } from './asking.ts'
 import { type Clocks, clocks, DATABASE_NOW } from './clocks.ts'
+import { withoutPrimary } from './cluster-faults.ts'
+import { type Cluster, following } from './following.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { handleOn, poolAt, type Session } from './pool.ts'
 import { unusable } from './postgres-faults.ts'
+import { type Primary, primaryAmong } from './primary.ts'
 import { wrappedKeys } from './schema.ts'
 import { sealedColumns } from './sealed-columns.ts'
 import { type Database, type Store, StoreFault, type Write } from './store.ts'
@@ -36,6 +39,8 @@ export interface PostgresOptions extends Partial<Omit<Session, 'name'>> {
   restMs?: number
   /** This machine's clock. */
   now?: () => number
+  /** Who says where it is, in the place of the host that the URL names. */
+  cluster?: Cluster | undefined
 }
 
 /**
@@ -44,24 +49,32 @@ export interface PostgresOptions extends Partial<Omit<Session, 'name'>> {
  * @throws StoreFault when it cannot be reached, is another application's, or was written by a newer sealgate.
  */
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<Store> {
-  const address = postgresAddress(url)
-  if (!address) throw new StoreFault('DATABASE_URL names no database of PostgreSQL.')
-  const { connections = CONNECTIONS, statementMs = STATEMENT_MS, restMs = REST_MS, now = Date.now } = options
-  const { tls = isOnThisMachine(address) ? 'off' : {} } = options
+  const as = postgresAddress(url)
+  if (!as) throw new StoreFault('DATABASE_URL names no database of PostgreSQL.')
+  const { connections = CONNECTIONS, statementMs = STATEMENT_MS, restMs = REST_MS, now = Date.now, cluster } = options
+  const { tls = isOnThisMachine(as) && !cluster ? 'off' : {} } = options
   const clock = clocks(now)
+  const first = cluster && (await firstOf(cluster, as, { tls }))
+  const address = first?.address ?? as
   const { version, schema } = await inspect(address, { tls, connections: 1, statementMs: STATEMENT_MS }, clock)
   const [all, self] = [`sealgate ${schema} `, `sealgate ${schema} ${randomBytes(8).toString('hex')}`]
   const session = { tls, connections, statementMs, name: self }
   const patienceMs = statementMs + restMs
-  const opened = () => poolAt(address, session)
-  const handle = handleOn(opened(), patienceMs)
-  const ask = asking(handle, { connections, patienceMs, renew: opened })
+  const handle = handleOn(poolAt(address, session), patienceMs)
+  const follows =
+    first && following(first, { cluster, handle, as, session, moved: () => void compare().catch(() => undefined) })
+  const current = () => follows?.primary.address ?? address
+  const renew = () => poolAt(current(), session)
+  const ask = asking(handle, { connections, patienceMs, renew, lost: follows?.lost })
   // Drizzle asks for nothing else of its client, and prepared statements keep it for good.
   const client = { unsafe: (text: string, values?: unknown[]) => handle.pool().unsafe(text, values) } as SQL
+
+  const compare = () => ask(() => clock.compare(() => timeOf(client)))
 
   return {
     db: drizzle({ client }) as unknown as Database,
     isNew: version === 0,
+    followed: follows,
     ask,
     atomically: writes => ask(() => together(handle.pool(), writes)),
     isWritable: () =>
@@ -73,14 +86,28 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       try {
         await migrate(handle.pool())
       } catch (cause) {
-        throw await unusable(address, cause)
+        throw await unusable(current(), cause)
       }
     },
     isAlone: () => ask(() => isAlone(handle.pool(), { all, self })),
-    compact: () => compact(poolAt(address, { ...session, connections: 1, statementMs: 0 })),
+    compact: () => compact(poolAt(current(), { ...session, connections: 1, statementMs: 0 })),
     aheadMs: clock.aheadMs,
-    compareClocks: () => ask(() => clock.compare(() => timeOf(client))),
-    close: () => handle.close(),
+    compareClocks: compare,
+    close: () => {
+      follows?.close()
+      return handle.close()
+    },
+  }
+}
+
+/** The primary of a cluster when nothing is known of it yet. */
+async function firstOf(cluster: Cluster, as: PostgresAddress, session: Pick<Session, 'tls'>): Promise<Primary> {
+  try {
+    const found = await primaryAmong(await cluster.claims(), { as, session })
+    cluster.told?.({ kind: 'found', timeline: found.timeline })
+    return found
+  } catch (cause) {
+    throw await withoutPrimary(cause)
   }
 }
 
