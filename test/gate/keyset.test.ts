@@ -9,8 +9,8 @@ import { outcome, problemOf } from '../kit/problem.ts'
 
 const [one, two] = [await signer('one'), await signer('two')]
 
-/** A slow server is given up after 80 ms here; that it is given 10 s is the source's own word, and tested below. */
-const impatient: Call = asked => call({ ...asked, withinMs: 80 })
+/** A slow server is given up after half a second here; that it is given 10 s is the source's own word, and tested below. */
+const impatient: Call = asked => call({ ...asked, withinMs: 500 })
 
 interface Started {
   set: KeySet
@@ -156,7 +156,7 @@ describe('a kid that stands there twice', () => {
 })
 
 describe('an answer that is no key set keeps the last good one:', () => {
-  const slow = () => new Promise<Response>(resolve => setTimeout(resolve, 150, Response.json({ keys: [] })))
+  const slow = () => new Promise<Response>(resolve => setTimeout(resolve, 900, Response.json({ keys: [] })))
   const trap = publish(two.jwk)
   const large = JSON.stringify({ keys: [], padding: 'x'.repeat(1_048_576) })
 
