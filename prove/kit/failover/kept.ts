@@ -1,7 +1,7 @@
 import { runOn } from '../../../test/kit/database.ts'
 import { agrees, numberOf, type Row } from '../booked.ts'
 import type { Entry } from '../enclave-with-books.ts'
-import type { Account, Acknowledged } from './load.ts'
+import { type Account, type Acknowledged, promptIn } from './load.ts'
 
 /** One kind of what was acknowledged: how much, how much of it is not there as it was, and how much is there twice. */
 export interface Kept {
@@ -115,16 +115,14 @@ async function twice(deps: Deps): Promise<number> {
   return doubled
 }
 
-/** Each writer's prompt is the last that was acknowledged, or one that was sent after it. */
+/** Each writer's prompt was never older than what was acknowledged, and is not now. */
 async function prompts(deps: Deps): Promise<Kept> {
   let acknowledged = 0
   let lost = 0
   for (const [{ authorization }, prompt] of deps.done.prompts) {
-    const answer = await ask(deps, '/v1/users/me/settings', authorization)
-    const { settings } = (await answer.json()) as { settings: { system_prompt?: string } }
-    const found = Number(settings.system_prompt)
+    const found = promptIn(await (await ask(deps, '/v1/users/me/settings', authorization)).text())
     acknowledged += prompt.times
-    if (!(found >= prompt.acknowledged && found <= prompt.sent)) lost++
+    lost += prompt.lost + Number(!(found >= prompt.acknowledged && found <= prompt.sent))
   }
   return { what: 'settings', acknowledged, lost, doubled: 0 }
 }

@@ -1,5 +1,5 @@
 import { bodyOf } from '../booked.ts'
-import type { Ask, Said } from './asking.ts'
+import type { Ask } from './asking.ts'
 
 const HURRIED = 4
 const STREAMING = 3
@@ -9,6 +9,9 @@ const STREAMS = 6
 const HURRY = 3
 // So that a writer makes fewer keys than a user may have, and stays below their rate.
 const WRITE_MS = 350
+// So that a key is older than its revocation, by seconds.
+const DOOMED = 8
+const SETTINGS = '/v1/users/me/settings'
 const SIGN_IN_MS = 150
 const AGAIN_MS = 50
 
@@ -19,8 +22,18 @@ export interface Acknowledged {
   readonly sessions: string[]
   /** Ids of receipts that answers told, and who asked. */
   readonly receipts: Map<string, Account>
-  /** For each writer: the last prompt that was acknowledged, and the last that was sent; how many were acknowledged. */
-  readonly prompts: Map<Account, { acknowledged: number; sent: number; times: number }>
+  /** Of each writer. */
+  readonly prompts: Map<Account, Prompts>
+}
+
+/** The prompts that one writer set: they count up. */
+interface Prompts {
+  /** The last one that was acknowledged, and the last that was sent. */
+  readonly acknowledged: number
+  readonly sent: number
+  /** How often one was acknowledged, and how often an older one was found after that. */
+  readonly times: number
+  readonly lost: number
 }
 
 /** Who asks, and by what. */
@@ -107,32 +120,37 @@ export async function load({ ask, bearer, hasReached }: Deps) {
   }
 }
 
-/** Makes a key to keep, makes one and revokes it, and changes the prompt. */
+/** Makes a key to keep and one to revoke later, revokes an older one, and changes the prompt it finds. */
 function writer(ask: Ask, account: Account, { keys, revoked, prompts }: Acknowledged): () => Promise<void> {
-  const prompt = { acknowledged: 0, sent: 0, times: 0 }
+  const prompt = { acknowledged: 0, sent: 0, times: 0, lost: 0 }
   prompts.set(account, prompt)
+  const doomed: { id: string; key: string }[] = []
   let named = 0
 
-  async function make(): Promise<{ id: string; key: string } | undefined> {
+  async function make(list: { id: string; key: string }[]): Promise<void> {
     const body = JSON.stringify({ name: `${account.caller} ${named++}` })
-    return read(await ask({ ...account, line: 'POST /v1/users/me/keys', body }), 201)
+    const said = await ask({ ...account, line: 'POST /v1/users/me/keys', body })
+    if (said?.status === 201) list.push(JSON.parse(said.text))
+  }
+  async function set(): Promise<void> {
+    const found = await ask({ ...account, line: `GET ${SETTINGS}` })
+    if (found?.status === 200 && promptIn(found.text) < prompt.acknowledged) prompt.lost++
+    const body = JSON.stringify({ system_prompt: String(++prompt.sent) })
+    const changed = await ask({ ...account, line: `PATCH ${SETTINGS}`, body })
+    if (changed?.status !== 200) return
+    prompt.acknowledged = prompt.sent
+    prompt.times++
   }
   return async () => {
-    const kept = await make()
-    if (kept) keys.push(kept)
-    const going = await make()
-    const gone = going && (await ask({ ...account, line: `DELETE /v1/users/me/keys/${going.id}` }))
-    if (going && gone?.status === 204) revoked.push(going.key)
-    const body = JSON.stringify({ system_prompt: String(++prompt.sent) })
-    const set = await ask({ ...account, line: 'PATCH /v1/users/me/settings', body })
-    if (set?.status === 200) {
-      prompt.acknowledged = prompt.sent
-      prompt.times++
-    }
+    await make(keys)
+    await make(doomed)
+    const old = doomed.length > DOOMED && doomed.shift()
+    const gone = old && (await ask({ ...account, line: `DELETE /v1/users/me/keys/${old.id}` }))
+    if (gone && gone.status === 204) revoked.push(old.key)
+    await set()
     await Bun.sleep(WRITE_MS)
   }
 }
 
-function read(said: Said | undefined, status: number) {
-  return said?.status === status ? JSON.parse(said.text) : undefined
-}
+/** The number that a writer set; 0 before the first. */
+export const promptIn = (text: string) => Number(JSON.parse(text).settings.system_prompt ?? 0)
