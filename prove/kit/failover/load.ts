@@ -17,7 +17,7 @@ const AGAIN_MS = 50
 
 /** What was acknowledged to those who wrote. */
 export interface Acknowledged {
-  readonly keys: { readonly key: string }[]
+  readonly keys: { readonly id: string; readonly key: string }[]
   readonly revoked: string[]
   readonly sessions: string[]
   /** Ids of receipts that answers told, and who asked. */
