@@ -8,7 +8,7 @@ const WRITING = 3
 const STREAMS = 6
 const HURRY = 3
 // So that a writer makes fewer keys than a user may have, and stays below their rate.
-const WRITE_MS = 350
+const WRITE_MS = 500
 // So that a key is older than its revocation, by seconds.
 const DOOMED = 8
 const SETTINGS = '/v1/users/me/settings'
