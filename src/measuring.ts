@@ -40,6 +40,7 @@ export interface Workforce {
 interface Deps {
   tee: 'dstack' | 'simulated' | undefined
   keysAgeMs: (() => number) | undefined
+  followed?: Store['followed']
   log: Log
   /** Of a worker, to whose supervisor it is told in the place of a listener. */
   link?: Pick<Link, 'isMeasured' | 'onCount'> | undefined
@@ -54,7 +55,7 @@ interface Deps {
  * address. @throws ListenFault if METRICS_ADDR did.
  */
 export async function measuring(config: Config, deps: Deps): Promise<Measuring> {
-  const { tee, keysAgeMs, log, link, workers, unset = METRICS_AT } = deps
+  const { tee, keysAgeMs, followed, log, link, workers, unset = METRICS_AT } = deps
   const { METRICS_ADDR: given, TINFOIL_API_KEY: sealed, OPENAI_BASE_URL: open } = config
   if (given === 'off' || link?.isMeasured === false) return NOTHING
   // Loaded only here, for it takes some milliseconds.
@@ -71,6 +72,7 @@ export async function measuring(config: Config, deps: Deps): Promise<Measuring> 
     engine,
     backends,
     keysAgeMs,
+    followed,
     workers,
     now: Date.now,
   })

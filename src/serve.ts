@@ -80,7 +80,8 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   const pair = link?.pair ?? (await source?.load())
 
   const issuerKeys = keySetOf(config, log)
-  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, log, link })
+  const { followed } = rooted.store
+  const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, followed, log, link })
   const store = measured.timed(rooted.store)
   const { keys } = rooted
   const open = slotsOf(config, { store, log })

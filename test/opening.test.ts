@@ -2,7 +2,9 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { standInAgent } from '../src/dev/agent.ts'
-import { opened } from '../src/opening.ts'
+import { logger } from '../src/gate/log.ts'
+import { clusterNews, opened } from '../src/opening.ts'
+import { ClusterFault } from '../src/protocol/cluster.ts'
 import type { Config } from '../src/settings.ts'
 import { deriveKeys, KeyFault } from '../src/store/keys.ts'
 import { openStore } from '../src/store/open.ts'
@@ -194,4 +196,24 @@ describe('a PostgreSQL', () => {
       'DATABASE_CA_FILE names a file without a certificate in PEM.',
     )
   })
+})
+
+test('what a cluster has to say is told without its hosts', () => {
+  const lines: string[] = []
+  const told = clusterNews(logger({ format: 'json', level: 'debug', now: () => 0, write: line => lines.push(line) }))
+  const cause = new ClusterFault('unreachable', { cause: new Error('connect to pg-1.example') })
+  told({ kind: 'changed', timeline: 7 })
+  told({ kind: 'failed', code: cause.code, cause })
+  told({ kind: 'failed', cause: new TypeError('pg-1.example') })
+  expect(lines.map(line => JSON.parse(line))).toMatchObject([
+    { level: 'info', event: 'primary_changed', timeline: 7 },
+    {
+      level: 'error',
+      event: 'cluster_failed',
+      cluster: 'unreachable',
+      fault: expect.stringMatching(/^ClusterFault\/unreach/),
+    },
+    { level: 'error', event: 'cluster_failed', fault: expect.stringMatching(/^TypeError@/) },
+  ])
+  expect(lines.join('')).not.toContain('pg-1')
 })

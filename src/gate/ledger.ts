@@ -27,7 +27,7 @@ export interface Ledger {
    * @throws Problem `database_unavailable`: nothing is lost, and it will be tried again.
    */
   flush(): Promise<void>
-  /** Writes what is left, and nothing after that. */
+  /** Writes what is left, and nothing after that; tries for 5 s, for a database may just be handed over. */
   close(): Promise<void>
 }
 
@@ -38,7 +38,9 @@ interface Deps {
   flushMs: number
 }
 
+// None is longer than its ids and names, which are bounded: 2 KB each with its receipt, 200 MB in all.
 const MOST_WAITING = 100_000
+const CLOSE_MS = 5000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 4000
 
@@ -70,6 +72,12 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
     }
   }
 
+  const isFlushed = () =>
+    waiting.flush().then(
+      () => true,
+      () => false,
+    )
+
   return {
     get isFull() {
       return waiting.length >= MOST_WAITING
@@ -88,10 +96,11 @@ export function ledger({ store, log, flushMs }: Deps): Ledger {
       waiting.has(owner, chatId) || (await store.ask(() => answered.execute({ owner, chatId }))).length > 0,
     flush: waiting.flush,
     close: async () => {
-      // What cannot be written now is lost; the log has just said how much.
-      await waiting.flush().catch(() => undefined)
       closed = true
       clearTimeout(timer)
+      const giveUp = performance.now() + CLOSE_MS
+      // What cannot be written by then is lost; the log has just said how much.
+      while (!(await isFlushed()) && performance.now() < giveUp) await Bun.sleep(FIRST_PAUSE_MS)
     },
   }
 }

@@ -9,6 +9,8 @@ export interface Facts {
   readonly backends: readonly BackendName[]
   /** Milliseconds since the issuer's key set was fetched, infinite before it ever was; absent where no JWT is taken. */
   readonly keysAgeMs: (() => number) | undefined
+  /** Of a PostgreSQL cluster: how often its primary moved, and milliseconds since it was last known which one it is. */
+  readonly followed?: { readonly moves: number; ageMs(): number } | undefined
   /** Of a supervisor: how many workers it has, and how many died so far. */
   readonly workers?: { readonly count: number; readonly deaths: number } | undefined
   /** Milliseconds since the epoch. */

@@ -9,7 +9,8 @@ const BEAT_MS = 500
 const LAG_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /** What is told of this process. The client's own set is Node's, and some of it is not so on Bun. */
-export function processGauges(registers: Registry[], { version, commit, tee, keysAgeMs, workers, now }: Facts) {
+export function processGauges(registers: Registry[], facts: Facts) {
+  const { version, commit, tee, keysAgeMs, followed, workers, now } = facts
   new Gauge({
     registers,
     name: 'sealgate_build_info',
@@ -39,8 +40,23 @@ export function processGauges(registers: Registry[], { version, commit, tee, key
       'max',
     )
   }
+  if (followed) clusterGauges(registers, followed)
   if (workers) workerGauges(registers, workers)
   return { stop: heartbeat(registers) }
+}
+
+function clusterGauges(registers: Registry[], followed: NonNullable<Facts['followed']>): void {
+  const help = 'Since it was last known which member of the database cluster is the primary.'
+  gauge(registers, 'sealgate_database_primary_age_seconds', help, () => followed.ageMs() / 1000, 'max')
+  new Counter({
+    registers,
+    name: 'sealgate_database_primary_changes_total',
+    help: 'How often a process went on with another primary of the database cluster.',
+    collect() {
+      this.reset()
+      this.inc(followed.moves)
+    },
+  })
 }
 
 function workerGauges(registers: Registry[], workers: NonNullable<Facts['workers']>): void {

@@ -23,6 +23,10 @@ export type News =
 export interface Following {
   /** Where it is, as far as is known. */
   readonly primary: Primary
+  /** How often it moved so far. */
+  readonly moves: number
+  /** Milliseconds since it was last known which one it is. */
+  ageMs(): number
   /** Looks at once, for the one in force does not answer or takes no writes; again until one does. */
   lost(): void
   close(): void
@@ -34,6 +38,8 @@ interface Deps {
   /** As whom, and for which database. */
   readonly as: PostgresAddress
   readonly session: Session
+  /** Told that statements go to another server now. */
+  readonly moved?: (() => void) | undefined
 }
 
 // A promotion takes seconds, and each look some small requests.
@@ -43,14 +49,16 @@ const PAUSE_MS = 500
  * Follows the primary of a cluster: one look at a time, so that none that took long comes after one that was begun later.
  * What failed is looked at again twice a second if somebody is waiting, else when it is due.
  */
-export function following(first: Primary, { cluster, handle, as, session }: Deps): Following {
+export function following(first: Primary, { cluster, handle, as, session, moved }: Deps): Following {
   let primary = first
   let isLooking = false
   let isLost = false
   let isClosed = false
-  let failure: ClusterFaultCode | 'unknown' | undefined
+  let moves = 0
+  let foundAt = performance.now()
   let lookedAt = Number.NEGATIVE_INFINITY
   let timer = setTimeout(look, cluster.refreshMs)
+  const tell = teller(cluster.told)
 
   function lookIn(ms: number): void {
     clearTimeout(timer)
@@ -66,7 +74,8 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
     try {
       install(stale, await primaryAmong(await cluster.claims(), { as, session, known: primary }))
     } catch (cause) {
-      failed(cause, wasLost)
+      isLost ||= wasLost || !isSilence(cause)
+      tell.failed(cause)
     }
     isLooking = false
     lookIn(isLost ? lookedAt + PAUSE_MS - performance.now() : cluster.refreshMs)
@@ -82,26 +91,23 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
       return
     }
     primary = found
+    foundAt = performance.now()
+    moves += Number(isMoved)
+    tell.found(found, isMoved)
+    if (!isMoved) return
     // What was lost meanwhile was lost on the old one.
-    if (isMoved) isLost = false
-    if (isMoved || failure !== undefined)
-      cluster.told?.({ kind: isMoved ? 'changed' : 'found', timeline: found.timeline })
-    failure = undefined
-  }
-
-  function failed(cause: unknown, wasLost: boolean): void {
-    const code = cause instanceof ClusterFault ? cause.code : undefined
-    // Where nobody says who it is, the one in force may well be.
-    isLost ||= wasLost || !(code === 'no_answer' || code === 'malformed')
-    if (failure === (code ?? 'unknown')) return
-    failure = code ?? 'unknown'
-    cluster.told?.({ kind: 'failed', ...(code && { code }), cause })
+    isLost = false
+    moved?.()
   }
 
   return {
     get primary() {
       return primary
     },
+    get moves() {
+      return moves
+    },
+    ageMs: () => performance.now() - foundAt,
     lost: () => {
       if (isLost) return
       isLost = true
@@ -110,6 +116,28 @@ export function following(first: Primary, { cluster, handle, as, session }: Deps
     close: () => {
       isClosed = true
       clearTimeout(timer)
+    },
+  }
+}
+
+/** Whether nobody says who the primary is: then the one in force may well be. */
+function isSilence(cause: unknown): boolean {
+  return cause instanceof ClusterFault && (cause.code === 'no_answer' || cause.code === 'malformed')
+}
+
+/** Tells what is new, and nothing twice. */
+function teller(told: Cluster['told']) {
+  let failure: ClusterFaultCode | 'unknown' | undefined
+  return {
+    found: ({ timeline }: Primary, isMoved: boolean): void => {
+      if (isMoved || failure !== undefined) told?.({ kind: isMoved ? 'changed' : 'found', timeline })
+      failure = undefined
+    },
+    failed: (cause: unknown): void => {
+      const code = cause instanceof ClusterFault ? cause.code : undefined
+      if (failure === (code ?? 'unknown')) return
+      failure = code ?? 'unknown'
+      told?.({ kind: 'failed', ...(code && { code }), cause })
     },
   }
 }

@@ -61,16 +61,20 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const session = { tls, connections, statementMs, name: self }
   const patienceMs = statementMs + restMs
   const handle = handleOn(poolAt(address, session), patienceMs)
-  const follows = first && following(first, { cluster, handle, as, session })
+  const follows =
+    first && following(first, { cluster, handle, as, session, moved: () => void compare().catch(() => undefined) })
   const current = () => follows?.primary.address ?? address
   const renew = () => poolAt(current(), session)
   const ask = asking(handle, { connections, patienceMs, renew, lost: follows?.lost })
   // Drizzle asks for nothing else of its client, and prepared statements keep it for good.
   const client = { unsafe: (text: string, values?: unknown[]) => handle.pool().unsafe(text, values) } as SQL
 
+  const compare = () => ask(() => clock.compare(() => timeOf(client)))
+
   return {
     db: drizzle({ client }) as unknown as Database,
     isNew: version === 0,
+    followed: follows,
     ask,
     atomically: writes => ask(() => together(handle.pool(), writes)),
     isWritable: () =>
@@ -88,7 +92,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     isAlone: () => ask(() => isAlone(handle.pool(), { all, self })),
     compact: () => compact(poolAt(current(), { ...session, connections: 1, statementMs: 0 })),
     aheadMs: clock.aheadMs,
-    compareClocks: () => ask(() => clock.compare(() => timeOf(client))),
+    compareClocks: compare,
     close: () => {
       follows?.close()
       return handle.close()

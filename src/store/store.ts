@@ -46,6 +46,8 @@ export interface Store {
   aheadMs(): number
   /** Looks anew by how much it is: to be called each minute. @throws Problem `database_unavailable` */
   compareClocks(): Promise<void>
+  /** Of a cluster that is followed: how often its primary moved, and for how long nobody has confirmed where it is. */
+  readonly followed?: { readonly moves: number; ageMs(): number } | undefined
   close(): Promise<void>
 }
 

@@ -20,11 +20,12 @@ export function claimsBy(urls: readonly string[], call: Call): () => Promise<rea
       told.push(claimsIn(body))
     })
     const settled = Promise.allSettled(asked)
-    const enough = Promise.any(asked).then(
-      () => Bun.sleep(GRACE_MS),
+    const enough = Promise.withResolvers<void>()
+    Promise.any(asked).then(
+      () => setTimeout(enough.resolve, GRACE_MS).unref(),
       () => undefined,
     )
-    await Promise.race([settled, enough])
+    await Promise.race([settled, enough.promise])
     if (told.length === 0) throw await noneOf(settled)
     const claims = distinct(told.flat())
     if (claims.length === 0) throw new ClusterFault('no_primary')

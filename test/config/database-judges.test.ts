@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { databaseTlsOf, databaseUrlOf } from '../../src/config/database.ts'
+import { clusterUrlsOf, databaseTlsOf, databaseUrlOf } from '../../src/config/database.ts'
 import { readConfig } from '../../src/config.ts'
 import { faultsOf, hex, marked, needed, read, readFile } from '../kit/config.ts'
 
@@ -81,6 +81,81 @@ describe('the parts of a URL', () => {
   test('are no fault of a subcommand that needs no database', () => {
     const { config } = readConfig({ env: { DATABASE_HOST: 'db' }, argv: [], readFile, only: ['PORT'] })
     expect(config).toEqual({ PORT: 5381 })
+  })
+})
+
+describe('a cluster', () => {
+  const who = { DATABASE_NAME: 'sealgate', DATABASE_USER: 'me' }
+  const PATRONI_URLS = 'https://pg-1.example:8008, https://pg-2.example/cluster,http://127.0.0.1:8008/'
+  const app = { DATABASE_PRIMARY_APP_ID: 'app1', GATEWAY_SUBDOMAIN: 'gateway.example' }
+
+  test('is asked at all its members, or at port 8008 of an application, and its primary has no host until then', () => {
+    const { config, warnings } = read({ ...given, ...who, PATRONI_URLS })
+    expect(clusterUrlsOf(config)).toEqual([
+      'https://pg-1.example:8008/cluster',
+      'https://pg-2.example/cluster',
+      'http://127.0.0.1:8008/cluster',
+    ])
+    expect([databaseUrlOf(config), warnings]).toEqual(['postgres://me@primary.invalid:5432/sealgate', []])
+    expect(clusterUrlsOf(read({ ...given, ...who, ...app }).config)).toEqual([
+      'https://app1-8008.gateway.example/cluster',
+    ])
+    expect(clusterUrlsOf(read({ ...given, ...parts }).config)).toBeUndefined()
+  })
+
+  test('is spoken to by TLS whichever machine it says it is on, unless told', () => {
+    expect(databaseTlsOf(read({ ...given, ...who, PATRONI_URLS: 'http://localhost:8008' }).config)).toBe('verify-full')
+    expect(read({ ...given, ...who, PATRONI_URLS, DATABASE_TLS: 'off' }).warnings).toEqual([
+      'DATABASE_TLS is off: whoever sits on the way to the database can read and change what is kept',
+    ])
+  })
+
+  test.each([
+    [
+      { ...who, PATRONI_URLS, DATABASE_URL: 'postgres://db/a' },
+      'DATABASE_URL and DATABASE_NAME, DATABASE_USER, and PATRONI_URLS are given, which say the same: drop either',
+    ],
+    [
+      { ...who, PATRONI_URLS, DATABASE_HOST: 'db' },
+      'DATABASE_HOST and PATRONI_URLS are given, which say the same: drop either',
+    ],
+    [
+      { ...who, PATRONI_URLS, ...app },
+      'PATRONI_URLS and DATABASE_PRIMARY_APP_ID and GATEWAY_SUBDOMAIN are given, which say the same: drop either',
+    ],
+    [
+      { PATRONI_URLS },
+      'PATRONI_URLS cannot do without DATABASE_NAME and DATABASE_USER: give all of them, or DATABASE_URL',
+    ],
+    [
+      { ...who, DATABASE_PRIMARY_APP_ID: 'app1' },
+      'DATABASE_NAME, DATABASE_USER, and DATABASE_PRIMARY_APP_ID cannot do without GATEWAY_SUBDOMAIN: give all of them, or DATABASE_URL',
+    ],
+    [
+      { ...who, ...app, DATABASE_PRIMARY_APP_ID: 'evil.example/' },
+      'DATABASE_PRIMARY_APP_ID: "evil.example/" is not the id of an application: at most 57 letters, digits and hyphens',
+    ],
+    [
+      { ...who, ...app, GATEWAY_SUBDOMAIN: 'gateway.example:443' },
+      'GATEWAY_SUBDOMAIN: "gateway.example:443" is not a domain like gateway.example.com',
+    ],
+    [
+      { ...who, PATRONI_URLS: 'https://a.example,pg-2:8008' },
+      'PATRONI_URLS: "https://a.example,pg-2:8008" is not a list of http or https URLs between commas, none with a user, a query or a fragment',
+    ],
+    [
+      { ...who, PATRONI_URLS: 'http://pg-1:8008' },
+      'PATRONI_URLS: "http://pg-1:8008/cluster" is plain http: whoever sits on the way can say that a server of theirs is the database. Use https, or name its own authority with DATABASE_CA_FILE',
+    ],
+  ])('is a fault where it is not whole, said twice or misunderstood: %j', (change, fault) => {
+    expect(faultsOf(() => read({ ...given, ...change }))).toEqual([fault])
+  })
+
+  test('may be asked by plain http where one authority says which servers are the database’s', () => {
+    const plain = { ...given, ...who, PATRONI_URLS: 'http://pg-1:8008', DATABASE_CA_FILE: '/ca.pem' }
+    expect(read(plain).warnings).toEqual([
+      'PATRONI_URLS: "http://pg-1:8008/cluster" is plain http: whoever sits on the way can say that a server that the authority of DATABASE_CA_FILE certified is the database. Use https',
+    ])
   })
 })
 

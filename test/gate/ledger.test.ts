@@ -226,6 +226,18 @@ describe.each(engines)('on $name', ({ fresh, run, runs }) => {
       expect((await booked(url, 'usage_hours'))[0]).toBe(400)
     })
 
+    test('a close waits for it, and what waited is there', async () => {
+      let tries = 0
+      const through = (store: Store): Store => ({
+        ...store,
+        atomically: writes => (tries++ === 0 ? Promise.reject(unavailable()) : store.atomically(writes)),
+      })
+      const { url, book, lines } = await start(await fresh(), { through })
+      book.enter(entry())
+      await book.close()
+      expect([tries, lines.length, (await booked(url, 'ledger'))[0]]).toEqual([2, 1, 1])
+    })
+
     test('at a hundred thousand it is full, until it answers', async () => {
       let isDown = true
       const through = (store: Store): Store => ({

@@ -18,6 +18,7 @@ import { passagesIn } from '../../src/protocol/passages.ts'
 import { Secret } from '../../src/protocol/secret.ts'
 import { settings } from '../../src/settings.ts'
 import { fields } from '../../src/store/fields.ts'
+import type { Cluster } from '../../src/store/following.ts'
 import { openStore } from '../../src/store/open.ts'
 import { sharedClock } from '../../src/store/store.ts'
 import { signingKeys } from '../../src/tee/signing.ts'
@@ -63,6 +64,8 @@ export interface KitOptions {
   dataKey?: Uint8Array
   /** A database by its URL, opened with the tests' key, in place of a file. */
   database?: string
+  /** Who says where that database is. */
+  cluster?: Cluster
   now?: () => number
   /** Whether `now` differs from the clock of the database, which is to be found out. */
   isClockOff?: boolean
@@ -191,7 +194,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     url: database ?? `sqlite:${path}`,
     dataKey,
     identityKey: undefined,
-    postgres: options.isClockOff ? { now } : undefined,
+    postgres: { ...(options.isClockOff && { now }), ...(options.cluster && { tls: 'off', cluster: options.cluster }) },
   })
   const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options

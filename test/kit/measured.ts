@@ -34,6 +34,7 @@ export function measured(
     engine: database.startsWith('sqlite:') ? 'sqlite' : 'postgresql',
     backends,
     keysAgeMs,
+    followed: opened.followed,
     now,
   })
   return { ...counted, store: timed(opened, counted.meters.asked) }

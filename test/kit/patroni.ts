@@ -1,3 +1,7 @@
+import { openTest, runOn } from './database.ts'
+import { postgres } from './engines.ts'
+import type { Server } from './postgres.ts'
+
 /** What answers `/cluster` as Patroni does, and says what a test wants. */
 export interface Patroni {
   readonly url: string
@@ -43,5 +47,23 @@ export function memberAt(url: string, role: string) {
     api_url: 'http://127.0.0.1:8008/patroni',
     host,
     port: Number(port),
+  }
+}
+
+/** A server of a test's own and that of all tests, with one schema, and a Patroni that calls the first the leader. */
+export async function twoServers(own: Server) {
+  const second = await postgres.fresh()
+  const { search, searchParams } = new URL(second)
+  const first = own.url + search
+  await runOn(own.url, `CREATE SCHEMA ${searchParams.get('search_path')}`)
+  for (const url of [first, second]) await (await openTest(url)).close()
+  return {
+    patroni: patroni([memberAt(first, 'leader'), memberAt(second, 'replica')]),
+    first,
+    second,
+    /** What Patroni says when the second is the leader. */
+    moved: [memberAt(first, 'replica'), memberAt(second, 'leader')],
+    /** What a gateway is given. */
+    url: `postgres://postgres@primary.invalid/postgres${search}`,
   }
 }
