@@ -1,8 +1,7 @@
-// An upstream whose streams tell the time: each event is a frame that holds the moment it was sent. Only bench/metered.ts uses it.
+// An upstream whose streams tell the time: each event is a frame that holds the moment it was sent. Only bench/metered.ts and bench/events.ts use it.
 import http from 'node:http'
 
-const [port, states] = Bun.argv.slice(2)
-const EVENTS = 32
+const [port, states, events] = Bun.argv.slice(2)
 const PACE_MS = 10
 const METRICS = 'x-tinfoil-usage-metrics'
 
@@ -11,7 +10,7 @@ const server = http.createServer(async (request, response) => {
   const announced: Record<string, string> = states === 'stating' ? { trailer: METRICS } : {}
   const headers = { 'content-type': 'text/event-stream', 'ehbp-response-nonce': '0'.repeat(64), ...announced }
   response.writeHead(200, headers)
-  for (let sent = 0; sent < EVENTS && !response.destroyed; sent++) {
+  for (let sent = 0; sent < Number(events) && !response.destroyed; sent++) {
     response.write(frame())
     await Bun.sleep(PACE_MS)
   }

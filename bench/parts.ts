@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { devIssuer } from '../src/dev/issuer.ts'
@@ -7,6 +7,8 @@ import { compile } from '../test/kit/binary.ts'
 // What is measured has one core to itself; what loads it and what stands behind it have the other.
 const MEASURED_CORE = '0'
 export const OTHER_CORE = '1'
+/** For what needs more than one, and shares them with all the rest. */
+export const BOTH_CORES = '0,1'
 
 /** Something that answers the bench's requests, and the process whose cost is counted. */
 export interface Subject {
@@ -19,16 +21,20 @@ export interface Subject {
 export interface Stage {
   /** An `Authorization` header that sealgate takes. */
   readonly authorization: string
+  /** As many more, each of another caller. */
+  callers(count: number): Promise<readonly string[]>
   /** nginx that answers every request with a small chat of 400 bytes. */
   answering(port: number): Promise<Subject>
   /** An upstream that opens a stream, sends one event, and stays quiet. */
   quiet(port: number): Promise<Subject>
-  /** An upstream whose events tell when they were sent, and that states at each stream's end what it cost, or does not. */
-  pacing(states: 'stating' | 'silent', port: number): Promise<Subject>
+  /** An upstream whose events, 32 unless told, say when they were sent, and that states at each stream's end what it cost, or not. */
+  pacing(states: 'stating' | 'silent', port: number, events?: number): Promise<Subject>
   /** nginx as a plain reverse proxy before an upstream. */
   nginx(upstream: Subject, port: number): Promise<Subject>
   /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
-  sealgate(upstream: Subject, port: number, env?: Record<string, string>): Promise<Subject>
+  sealgate(upstream: Subject, port: number, env?: Record<string, string>, cores?: string): Promise<Subject>
+  /** Bytes that a subject has logged so far. */
+  logged(subject: Subject): number
   /** One stretch of sealgate's own path before an upstream, from its sources; `bare` is a relay that takes no care. */
   stretch(name: string, upstream: Subject, port: number): Promise<Subject>
   end(subject: Subject): Promise<void>
@@ -39,25 +45,10 @@ export async function stage(): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
   const executable = await compile(directory)
   const issuer = await devIssuer()
-  const token = await issuer.token({ issuer: 'bench', audience: 'bench' })
+  const bearer = async (subject: string) =>
+    `Bearer ${await issuer.token({ issuer: 'bench', audience: 'bench', subject })}`
   const children = new Map<number, Bun.Subprocess>()
-
-  async function begin(name: string, core: string, command: string[], port: number, env = {}): Promise<Subject> {
-    const child = Bun.spawn(['taskset', '-c', core, ...command], {
-      cwd: directory,
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdout: Bun.file(join(directory, `${name}-${port}.out`)),
-      stderr: Bun.file(join(directory, `${name}-${port}.err`)),
-    })
-    children.set(child.pid, child)
-    const url = `http://127.0.0.1:${port}`
-    for (let tries = 0; !(await fetch(`${url}/health`).catch(() => undefined)); tries++) {
-      if (tries === 100)
-        throw new Error(`${name} does not answer: ${readFileSync(join(directory, `${name}-${port}.err`))}`)
-      await Bun.sleep(50)
-    }
-    return { name, url, pid: child.pid }
-  }
+  const begin = beginning(directory, children)
 
   function nginx(name: string, core: string, port: number, location: string, upstream = ''): Promise<Subject> {
     const config = join(directory, `${name}-${port}.conf`)
@@ -66,25 +57,29 @@ export async function stage(): Promise<Stage> {
   }
 
   return {
-    authorization: `Bearer ${token}`,
+    authorization: await bearer('caller'),
+    callers: count => Promise.all(Array.from({ length: count }, (_, at) => bearer(`caller-${at}`))),
     answering: port => nginx('direct', OTHER_CORE, port, ANSWER),
     quiet: port => begin('quiet', OTHER_CORE, [process.execPath, join(import.meta.dir, 'quiet.ts'), `${port}`], port),
-    pacing: (states, port) =>
-      begin('pacing', OTHER_CORE, [process.execPath, join(import.meta.dir, 'pacing.ts'), `${port}`, states], port),
+    pacing: (states, port, events = 32) => {
+      const command = [process.execPath, join(import.meta.dir, 'pacing.ts'), `${port}`, states, `${events}`]
+      return begin('pacing', OTHER_CORE, command, port)
+    },
     nginx: ({ url }, port) => {
       const upstream = `upstream behind { server ${new URL(url).host}; keepalive 256; }`
       const location = 'proxy_pass http://behind; proxy_set_header Connection ""; proxy_http_version 1.1;'
       return nginx('nginx', MEASURED_CORE, port, `${location} proxy_buffering off; proxy_read_timeout 1h;`, upstream)
     },
-    sealgate: ({ url }, port, env = {}) =>
-      begin('sealgate', MEASURED_CORE, [executable], port, {
+    sealgate: ({ url }, port, env = {}, cores = MEASURED_CORE) =>
+      begin('sealgate', cores, [executable], port, {
         ...GOVERNED,
+        DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
         ...env,
         TINFOIL_BASE_URL: url,
         JWKS_URL: issuer.jwksUrl,
-        DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
         PORT: `${port}`,
       }),
+    logged: ({ name, url }) => statSync(outputOf(directory, name, new URL(url).port)).size,
     stretch: (name, { url }, port) => {
       const file = join(import.meta.dir, name === 'bare' ? 'bare.ts' : 'path.ts')
       const rest = [String(port), url, issuer.jwksUrl, join(directory, `path-${port}.db`)]
@@ -101,6 +96,28 @@ export async function stage(): Promise<Stage> {
       await issuer.stop()
       rmSync(directory, { recursive: true })
     },
+  }
+}
+
+const outputOf = (directory: string, name: string, port: number | string) => join(directory, `${name}-${port}.out`)
+
+/** Starts what a stage has, and waits until it answers. */
+function beginning(directory: string, children: Map<number, Bun.Subprocess>) {
+  return async (name: string, core: string, command: string[], port: number, env = {}): Promise<Subject> => {
+    const child = Bun.spawn(['taskset', '-c', core, ...command], {
+      cwd: directory,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdout: Bun.file(outputOf(directory, name, port)),
+      stderr: Bun.file(join(directory, `${name}-${port}.err`)),
+    })
+    children.set(child.pid, child)
+    const url = `http://127.0.0.1:${port}`
+    for (let tries = 0; !(await fetch(`${url}/health`).catch(() => undefined)); tries++) {
+      if (tries === 100)
+        throw new Error(`${name} does not answer: ${readFileSync(join(directory, `${name}-${port}.err`))}`)
+      await Bun.sleep(50)
+    }
+    return { name, url, pid: child.pid }
   }
 }
 

@@ -5,13 +5,39 @@ const TICK_MICROSECONDS = 10_000
 
 /** CPU time a process has used so far, user and system, in microseconds (proc(5), fields 14 and 15 of stat). */
 export function cpuMicroseconds(pid: number): number {
+  return ticks(pid, 11) * TICK_MICROSECONDS
+}
+
+/** A field of stat and the next, of those after the name, which may hold blanks. */
+function ticks(pid: number, at: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MICROSECONDS
+  return Number(fields[at]) + Number(fields[at + 1])
 }
 
 /** Memory of a process that is in RAM, in megabytes of 10⁶ bytes. */
 export function rssMegabytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return (Number(kibibytes) * 1024) / 1e6
+}
+
+/** The processes that a process has started and that are there. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+}
+
+/** Who started a process. */
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+}
+
+/** Bytes that a process has written into files so far; what it sends through sockets is none of these (proc(5), `wchar`). */
+export function bytesWritten(pid: number): number {
+  return Number(/^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+}
+
+/** CPU time of a process, of all that it has started, and of those among them that have ended, in microseconds. */
+export function treeCpuMicroseconds(pid: number): number {
+  const children = childrenOf(pid).reduce((sum, child) => sum + treeCpuMicroseconds(child), 0)
+  return (ticks(pid, 11) + ticks(pid, 13)) * TICK_MICROSECONDS + children
 }

@@ -5,6 +5,7 @@ import { cpuMicroseconds, rssMegabytes } from './proc.ts'
 
 /** What one round of load gave. */
 export interface Round {
+  readonly requests: number
   /** Requests a second. */
   readonly rate: number
   /** Milliseconds. */
@@ -19,27 +20,34 @@ export interface Round {
 
 interface Load {
   directory: string
-  authorization: string
+  /** Of one caller, or of several who ask in turn. */
+  authorization: string | readonly string[]
   connections: number
   seconds: number
+  /** Where wrk runs. */
+  core?: string
 }
 
 /** A small chat request, 400 bytes. */
 const BODY = JSON.stringify({ model: 'bench', messages: [{ role: 'user', content: 'x'.repeat(340) }] }).padEnd(400)
 
 /** Loads a subject with wrk: one thread, a closed loop of small chats. */
-export async function load(subject: Subject, { directory, authorization, connections, seconds }: Load): Promise<Round> {
+export async function load(
+  subject: Subject,
+  { directory, authorization, connections, seconds, core = OTHER_CORE }: Load,
+): Promise<Round> {
   const script = join(directory, 'chat.lua')
-  writeFileSync(script, luaScript(authorization))
+  writeFileSync(script, luaScript([authorization].flat()))
   const before = cpuMicroseconds(subject.pid)
-  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script]
-  const wrk = Bun.spawn(['taskset', '-c', OTHER_CORE, 'wrk', ...options, `${subject.url}/v1/chat/completions`])
+  const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '--latency', '-s', script]
+  const wrk = Bun.spawn(['taskset', '-c', core, 'wrk', ...options, `${subject.url}/v1/chat/completions`])
   const text = await new Response(wrk.stdout).text()
   const cpu = cpuMicroseconds(subject.pid) - before
   const requests = Number(/(\d+) requests in/.exec(text)?.[1])
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0)
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)
   return {
+    requests,
     rate: Number(/Requests\/sec: +([\d.]+)/.exec(text)?.[1]),
     p50: milliseconds(/50% +([\d.]+)(us|ms|s)/.exec(text)),
     p99: milliseconds(/99% +([\d.]+)(us|ms|s)/.exec(text)),
@@ -54,11 +62,20 @@ function milliseconds(match: RegExpExecArray | null): number {
   return Number(match?.[1]) * scale
 }
 
-function luaScript(authorization: string): string {
+function luaScript(authorizations: readonly string[]): string {
+  // To make each request anew costs wrk time: for one caller it makes it once.
+  const inTurn = `
+local callers, at = { ${authorizations.map(each => `"${each}"`).join(', ')} }, 0
+request = function()
+  at = at % #callers + 1
+  wrk.headers["Authorization"] = callers[at]
+  return wrk.format()
+end`
   return `
 wrk.method = "POST"
 wrk.body = ${JSON.stringify(BODY)}
 wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "${authorization}"
+wrk.headers["Authorization"] = "${authorizations[0]}"
+${authorizations.length > 1 ? inTurn : ''}
 `
 }

@@ -81,7 +81,7 @@ async function main(): Promise<number> {
 
 /** Serves as one of several, for the supervisor that started this process and has said what there is to warn of. */
 async function work(): Promise<number> {
-  const link = await linked(process)
+  const link = await linked(process, () => void exit(0))
   if (!link) {
     say('a worker is started by sealgate itself, as WORKERS says')
     return 2

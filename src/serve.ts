@@ -135,7 +135,10 @@ function listens({ HOST: host, PORT, TLS_MIN_VERSION: minVersion }: Config, { fe
   const listener = listening({ host, port, minVersion, fetch, isShared: link !== undefined }, pair)
   log('info', 'listening', { port: listener.port, ...(worker !== undefined && { worker }) })
   link?.listening(listener.port)
-  link?.onPair(next => void listener.replace(next))
+  link?.onPair(next => {
+    // As one that is alone: what cannot be served with now leaves the old one in force.
+    Promise.try(listener.replace, next).catch(error => log('warn', 'tls_kept', { fault: faultOf(error) }))
+  })
   return listener
 }
 

@@ -48,9 +48,10 @@ export async function supervise(
   const hired = crew({
     count: config.WORKERS,
     port: config.PORT,
-    hire: (number, port) => startWorker(program, { number, port, pair, isMeasured: measured.isOn }),
-    died: sum.bury,
-    now: Date.now,
+    hire: (number, port) => startWorker(program, () => ({ number, port, pair, isMeasured: measured.isOn })),
+    ended: sum.bury,
+    now: () => performance.now(),
+    patienceMs: config.DRAIN_SECONDS * 1000 + GRACE_MS,
     pause: Bun.sleep,
     log,
   })
@@ -67,14 +68,9 @@ export async function supervise(
   }
   const renewal =
     source && first && setInterval(renewing({ source, first, replace, now: Date.now, log }), CERTIFICATES_MS)
-  let hung: ReturnType<typeof setTimeout> | undefined
-  onSignal(() => {
-    hired.signal()
-    hung ??= setTimeout(hired.kill, config.DRAIN_SECONDS * 1000 + GRACE_MS)
-  })
+  onSignal(hired.signal)
   const code = await hired.ended
   clearInterval(renewal)
-  clearTimeout(hung)
   await measured.stop()
   return code
 }

@@ -6,13 +6,17 @@ import { userOwnerOf } from '../src/protocol/principal.ts'
 import { serve } from '../src/serve.ts'
 import type { Config } from '../src/settings.ts'
 import { TeeFault } from '../src/tee/find.ts'
+import type { Taken } from '../src/tls/source.ts'
+import type { Link } from '../src/workers/link.ts'
 import { agentOnSocket, socketPath } from './kit/agent.ts'
 import { dev, needed, read } from './kit/config.ts'
 import { runOn } from './kit/database.ts'
 import { freshDirectory } from './kit/directory.ts'
 import { rawRequest, requestBytes } from './kit/raw.ts'
 import { builtSpa, textOf } from './kit/spa.ts'
+
 import { chunk, EMBEDDINGS, eventually } from './kit/stage.ts'
+import { goodPair, tlsClient } from './kit/tls.ts'
 
 const HERE = { HOST: '127.0.0.1', PORT: '0', JWKS_URL: 'http://127.0.0.1:1/keys' }
 
@@ -47,6 +51,30 @@ test('whoever is banned by another process is cut, though nobody asks anything',
   await stop()
 })
 
+test('a worker that cannot serve with another pair goes on with the one before', async () => {
+  const { config } = read({ ...needed, ...HERE, DATABASE_URL: 'sqlite::memory:', METRICS_ADDR: 'off' })
+  const pair = { ...goodPair(), stamp: '1' }
+  let take: (pair: Taken) => void = () => undefined
+  let end: () => void = () => undefined
+  const link: Link = {
+    ...{ number: 1, port: 0, pair, isMeasured: false, listening: () => undefined, onCount: () => undefined },
+    onPair: listener => {
+      take = listener
+    },
+    onSignal: listener => {
+      end = listener
+    },
+  }
+  const { url, said, stop } = await served(config, link)
+  take({ ...pair, key: 'no key' })
+  await eventually(() => said().includes('tls_kept'))
+  const { spki, close } = await tlsClient(Number(new URL(url).port))
+  close()
+  end()
+  await stop()
+  expect(spki).toBe(pair.spki)
+})
+
 test('a front end is served, and reports state what is in it', async () => {
   const dist = builtSpa()
   symlinkSync('../secret.txt', join(dist, 'leak.txt'))
@@ -78,7 +106,7 @@ test('a front end that is not there stops a start in one line, with 2, and leave
 })
 
 /** One that listens, where no guest agent is; ended by a signal. */
-async function served(config: Config) {
+async function served(config: Config, link?: Link) {
   const listening = Promise.withResolvers<string>()
   let said = ''
   let end: () => void = () => undefined
@@ -92,6 +120,7 @@ async function served(config: Config) {
       end = listener
     },
     sockets: [socketPath()],
+    link,
   })
   running.catch(listening.reject)
   const stop = () => {

@@ -11,8 +11,13 @@ export function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
 
-/** How many established connections a process has to a port of 127.0.0.1. */
+/** How many connections a process has to a port of 127.0.0.1. */
 export function connectionsTo(port: number, pid: number): number {
+  return portsTo(port, pid).length
+}
+
+/** The ports from which a process is connected to a port of 127.0.0.1. */
+export function portsTo(port: number, pid: number): number[] {
   const inodes = new Set(
     readdirSync(`/proc/${pid}/fd`).map(fd => {
       try {
@@ -24,9 +29,11 @@ export function connectionsTo(port: number, pid: number): number {
   )
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
   return ['tcp', 'tcp6']
-    .flatMap(table => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n').slice(1))
+    .flatMap(table => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n'))
+    .filter(line => line.includes(remote))
     .map(line => line.trim().split(/\s+/))
-    .filter(([, , to, , , , , , , inode]) => to?.endsWith(remote) && inodes.has(inode)).length
+    .filter(([, , to, , , , , , , inode]) => to?.endsWith(remote) && inodes.has(inode))
+    .map(([, from = '']) => Number.parseInt(from.slice(from.lastIndexOf(':') + 1), 16))
 }
 
 /** Watches a process's memory, fifty times a second; to be stopped before the process is. */

@@ -3,6 +3,7 @@ import { getTableName } from 'drizzle-orm'
 import { DATABASE_SETTINGS, databaseUrlOf } from '../config/database.ts'
 import { postgresOf } from '../opening.ts'
 import { Problem } from '../protocol/problem.ts'
+import { receiptText } from '../protocol/receipt-facts.ts'
 import { bytesOf } from '../protocol/secret.ts'
 import type { Config } from '../settings.ts'
 import { type Place, tagOf } from '../store/fields.ts'
@@ -104,7 +105,7 @@ function signed(seeds: AgentKeys['receipts']): (place: Place, text: string) => s
   return ({ table, row }, text) => {
     if (table !== getTableName(receiptRows)) return text
     try {
-      return keptSigned(text, ed25519)
+      return keptSigned(receiptText(row, text), ed25519)
     } catch (cause) {
       throw new StoreFault(
         `The receipt ${row} was not signed yet, and the key that it names is not the one that goes with the previous root: restore it from a copy or delete it, then run \`sealgate rekey\` again.`,

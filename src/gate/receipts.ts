@@ -3,7 +3,8 @@ import type { End, Exchange } from '../protocol/exchange.ts'
 import { nextTurn } from '../protocol/json.ts'
 import { DAY_MS } from '../protocol/metering.ts'
 import { Problem } from '../protocol/problem.ts'
-import { OpenReceipt, RECEIPT_PURPOSE, type Receipt, type SignedReceipt } from '../protocol/receipt.ts'
+import { OpenReceipt, type SignedReceipt } from '../protocol/receipt.ts'
+import { type ReceiptFacts, receiptText } from '../protocol/receipt-facts.ts'
 import { firstIdAt, issuedAt, receiptIdFor } from '../protocol/receipt-id.ts'
 import type { Fields } from '../store/fields.ts'
 import { receipts as table } from '../store/schema.ts'
@@ -56,6 +57,7 @@ const SALT_BYTES = 16
  */
 export function receipts(deps: Deps): Receipts {
   const { store, identityKey, ledger, now, receiptDays } = deps
+  const maker = makerOf(deps)
   const { read, sweep } = prepare(store)
   const stored = async (id: string) => (await store.ask(() => read.execute({ id })))[0]?.content
 
@@ -63,21 +65,17 @@ export function receipts(deps: Deps): Receipts {
     begin: (exchange, request) => {
       if (receiptDays === 0) return
       if (!exchange.inFlight || !exchange.principal) throw new TypeError('a receipt before the limits')
-      exchange.receipt = new OpenReceipt(receiptIdFor(identityKey, exchange.principal.owner, now()), request)
-      exchange.headers['x-receipt-id'] = exchange.receipt.id
+      const id = receiptIdFor(identityKey, exchange.principal.owner, exchange.startedAt)
+      exchange.receipt = new OpenReceipt(id, request)
+      exchange.headers['x-receipt-id'] = id
     },
     finish: (exchange, end) => {
       const { receipt, principal } = exchange
       if (!receipt || !principal) return undefined
       const { id } = receipt
-      const said = receiptOf(exchange, receipt, { end, deps })
-      return {
-        id,
-        owner: principal.owner,
-        // What is signed is this order of members and JSON.stringify's spelling: RFC 8785, for texts and whole numbers,
-        // without the 8 µs that a general canonicalizer takes.
-        seal: () => deps.fields.seal(placeOf(id), JSON.stringify(said)),
-      }
+      const facts = factsOf(exchange, receipt, { end, endedAt: now(), maker })
+      const seal = () => deps.fields.seal(placeOf(id), JSON.stringify(facts()))
+      return { id, owner: principal.owner, seal }
     },
     find: async (owner, id) => {
       const at = issuedAt(identityKey, owner, id)
@@ -103,7 +101,7 @@ export function receipts(deps: Deps): Receipts {
 
 /** A receipt that was read from its row, signed. @throws FieldFault, KeyGone */
 export function openReceipt({ fields, signing }: Pick<Deps, 'fields' | 'signing'>, id: string, sealed: string) {
-  return signedReceipt(fields.open(placeOf(id), sealed), signing.ed25519)
+  return signedReceipt(receiptText(id, fields.open(placeOf(id), sealed)), signing.ed25519)
 }
 
 const placeOf = (row: string) => ({ table: 'receipts', column: 'content', row })
@@ -115,35 +113,34 @@ function notReady(): Problem {
 
 interface Over {
   end: End
-  deps: Pick<Deps, 'now' | 'signing' | 'settingsDigest'>
+  endedAt: number
+  maker: ReturnType<typeof makerOf>
 }
 
-/** Its members in the order of canonical JSON. */
-function receiptOf(exchange: Exchange, open: OpenReceipt, { end, deps }: Over): Receipt {
+/** What all receipts of a process say alike. */
+const makerOf = ({ signing, settingsDigest }: Pick<Deps, 'signing' | 'settingsDigest'>) => ({
+  key: [RECEIPT_KEY.epoch, base64url(signing.ed25519.publicKey)] as const,
+  settings: base64url(settingsDigest),
+})
+
+const base64url = (hex: string) => Buffer.from(hex, 'hex').toString('base64url')
+
+/** What is known now, to be spelled as it is sealed: that too takes half in a row of them. */
+function factsOf(exchange: Exchange, open: OpenReceipt, { end, endedAt, maker }: Over): () => ReceiptFacts {
   const { backend = null, code = null, host = null, startedAt, streaming, usage, route = '' } = exchange
   const { ending, status } = end
-  const { id, method, down } = open
-  return {
-    backend,
-    code,
-    ended_at: new Date(deps.now()).toISOString(),
-    ending,
-    host,
-    id,
-    key: { algorithm: 'ed25519', epoch: RECEIPT_KEY.epoch, public_key: deps.signing.ed25519.publicKey },
-    method,
-    model: usage?.model ?? null,
-    purpose: RECEIPT_PURPOSE,
-    received_at: new Date(startedAt).toISOString(),
-    request: open.request(),
-    // A refusal comes whole though what it is about failed; nobody is there to take that of a client who left.
-    response: down.passed(streaming ? ending === 'complete' : ending !== 'cancelled'),
-    route,
-    salt: crypto.getRandomValues(Buffer.allocUnsafe(SALT_BYTES)).toString('hex'),
-    settings_sha256: deps.settingsDigest,
-    status,
-  }
+  const model = usage?.model ?? null
+  const request = open.request()
+  // A refusal comes whole though what it is about failed; nobody is there to take that of a client who left.
+  const response = open.down.passed(streaming ? ending === 'complete' : ending !== 'cancelled')
+  // biome-ignore format: in the order of its members
+  return () => [
+    backend, code, endedAt, ending, host, maker.key, open.method, model, startedAt,
+    request(), response(), route, salt(), maker.settings, status,
+  ]
 }
+
+const salt = () => crypto.getRandomValues(Buffer.allocUnsafe(SALT_BYTES)).toString('base64url')
 
 const value = (name: string) => sql`${sql.placeholder(name)}`
 

@@ -13,6 +13,9 @@ export interface Passed {
   readonly whole: boolean
 }
 
+/** The same as it is kept, its digest in base64url. */
+export type PassedFacts = readonly [bytes: number, sha256: string, whole: boolean]
+
 /** What is known of a request once it is over: digests, counts and names, and no word of what was said. */
 export interface Receipt {
   readonly backend: string | null
@@ -56,7 +59,8 @@ class Tally {
   bytes = 0
   /** Whether the end has passed. */
   ended = false
-  readonly #hash = new Bun.CryptoHasher('sha256')
+  // Between other work it takes a third less than a CryptoHasher.
+  readonly #hash = new Bun.SHA256()
   #isTold = false
 
   /** Takes a piece, of which nothing is kept; `undefined` is the end. What comes after it was told counts no more. */
@@ -68,10 +72,10 @@ class Tally {
     this.#hash.update(piece)
   }
 
-  /** Tells, once, what passed. */
-  passed(whole: boolean): Passed {
+  /** Ends it; what passed is told, once, when it is asked for. */
+  passed(whole: boolean): () => PassedFacts {
     this.#isTold = true
-    return { bytes: this.bytes, sha256: this.#hash.digest('hex'), whole }
+    return () => [this.bytes, this.#hash.digest('base64url'), whole]
   }
 }
 
@@ -84,15 +88,16 @@ export class OpenReceipt {
   /** What the client said its body's length is. */
   readonly #length: string | null
 
-  constructor(id: string, { method, headers, body }: Request) {
+  constructor(id: string, request: Request) {
+    const { method, headers } = request
     this.id = id
     this.method = method
     // Bun gives a GET no body, though one was sent.
-    this.#length = headers.get('content-length') ?? (body || headers.has('transfer-encoding') ? null : '0')
+    this.#length = headers.get('content-length') ?? (request.body || headers.has('transfer-encoding') ? null : '0')
   }
 
   /** Tells, once, of the client's body: by its length it is whole before its end is told. */
-  request(): Passed {
+  request(): () => PassedFacts {
     return this.up.passed(this.up.ended || String(this.up.bytes) === this.#length)
   }
 }

@@ -25,7 +25,7 @@ export const state = {
     default: '30',
     attested: true,
     what: 'Days for which signed receipts of requests are kept, for their callers to fetch; with 0 none are made.',
-    why: 'Operators, by how long their callers may have to prove something, and by the disk: about 1.5 KB each.',
+    why: 'Operators, by how long their callers may have to prove something, and by the disk: about 1 KB each.',
   },
   ACTIVITY_DAYS: {
     kind: integer(0, 3650),

@@ -270,7 +270,7 @@ export const receipts = sqliteTable('receipts', {
   /** Begins with its time, so that ids are in that order (`protocol/receipt-id`). */
   id: text().primaryKey(),
   owner: text().notNull(),
-  /** Sealed: the text alone, or, where its key is gone and in rows of old, its signature and the text. */
+  /** Sealed: its facts (`protocol/receipt-facts`); in older rows its text; where its key is gone, its signature and its text. */
   content: text().notNull(),
 })
 

@@ -1,4 +1,4 @@
-import type { Log } from '../protocol/log.ts'
+import { type Fields, faultOf, type Log } from '../protocol/log.ts'
 import type { Worker } from './child.ts'
 
 /** Workers on one port, each of which is replaced when it dies. */
@@ -13,8 +13,6 @@ export interface Crew {
   readonly ended: Promise<number>
   /** Has all of them drain at the first call, and stop at the second. */
   signal(): void
-  /** Ends whoever is still there. */
-  kill(): void
 }
 
 interface Deps {
@@ -22,9 +20,12 @@ interface Deps {
   readonly port: number
   /** Starts one. */
   readonly hire: (number: number, port: number) => Worker
-  /** Told of each that has died. */
-  readonly died: (worker: Worker) => void
+  /** Told of each that is no more. */
+  readonly ended: (worker: Worker) => void
+  /** Milliseconds on a clock that nobody sets. */
   readonly now: () => number
+  /** How long they may drain, in milliseconds: whoever is still there then is killed. */
+  readonly patienceMs: number
   readonly pause: (ms: number) => Promise<unknown>
   readonly log: Log
 }
@@ -37,16 +38,20 @@ const PAUSE_MS = 100
  * Starts one worker and, when it listens, the others, so that whatever is made at a first start is made once. One that dies
  * is replaced, after a pause that grows; when three die within ten seconds all are ended, and the code is 1.
  */
-export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps): Crew {
+export function crew({ count, port: wanted, hire, ended, now, patienceMs, pause, log }: Deps): Crew {
   const workers = new Map<number, Worker>()
-  const deaths: number[] = []
+  const deaths = deathsBy(now)
   const listens = Promise.withResolvers<number | undefined>()
   let code = 0
   let signals = 0
 
   function signal(): void {
-    signals++
+    if (++signals === 1) void pause(patienceMs).then(kill)
     for (const worker of workers.values()) worker.tell({ kind: 'signal' })
+  }
+
+  function kill(): void {
+    for (const worker of workers.values()) worker.kill()
   }
 
   function start(number: number, port: number): Worker {
@@ -55,16 +60,24 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
     return worker
   }
 
-  /** Sees to it that there is one of that number, until all are to end. */
-  async function keep(number: number, port: number, first = start(number, port)): Promise<void> {
-    for (let worker = first; ; worker = start(number, port)) {
+  /** Resolves when one of that number has ended, or could not be started: what the log tells of it. */
+  async function life(number: number, port: number, first?: Worker): Promise<Fields> {
+    try {
+      const worker = first ?? start(number, port)
       const exit = await worker.exited
       workers.delete(number)
-      if (signals > 0) return
-      deaths.push(now())
-      died(worker)
-      const recent = deaths.filter(at => now() - at < WITHIN_MS).length
-      log('error', 'worker_died', { worker: number, exit })
+      ended(worker)
+      return { exit }
+    } catch (error) {
+      return { fault: faultOf(error) }
+    }
+  }
+
+  /** Sees to it that there is one of that number, until all are to end. */
+  async function keep(number: number, port: number, first?: Worker): Promise<void> {
+    for (let told = await life(number, port, first); signals === 0; told = await life(number, port)) {
+      const recent = deaths.next()
+      log('error', 'worker_died', { worker: number, ...told })
       if (recent >= MOST_DEATHS) {
         code = 1
         log('error', 'workers_failed', { deaths: recent })
@@ -79,7 +92,7 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
     const first = start(0, wanted)
     const port = await Promise.race([first.listening, first.exited.then(() => undefined)])
     listens.resolve(port)
-    if (port === undefined) return first.exited
+    if (port === undefined) return signals > 0 ? 0 : first.exited
     const others = Array.from({ length: signals > 0 ? 0 : count - 1 }, (_, at) => keep(at + 1, port))
     await Promise.all([keep(0, port, first), ...others])
     return code
@@ -90,13 +103,24 @@ export function crew({ count, port: wanted, hire, died, now, pause, log }: Deps)
       return [...workers.values()]
     },
     get deaths() {
-      return deaths.length
+      return deaths.count
     },
     port: listens.promise,
     ended: run(),
     signal,
-    kill: () => {
-      for (const worker of workers.values()) worker.kill()
+  }
+}
+
+function deathsBy(now: () => number) {
+  let latest: number[] = []
+  return {
+    count: 0,
+    /** Another; how many there were of late, with it. */
+    next(): number {
+      const at = now()
+      latest = [...latest.filter(before => at - before < WITHIN_MS), at]
+      this.count++
+      return latest.length
     },
   }
 }

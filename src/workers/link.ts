@@ -21,13 +21,19 @@ export interface Line {
   on(event: 'disconnect', listener: () => void): unknown
 }
 
-/** Takes up the line, and resolves when the place is told; with nothing, where nobody is on it. */
-export async function linked(line: Line): Promise<Link | undefined> {
+/**
+ * Takes up the line, and resolves when the place is told; with nothing, where nobody is on it. Until signals are listened
+ * for, what asks for the end ends it at once, as a signal does one that is alone.
+ */
+export async function linked(line: Line, end: () => void): Promise<Link | undefined> {
   if (!line.send) return undefined
   const send = (report: Report) => void line.send?.(report)
   const begun = Promise.withResolvers<Place>()
-  let signal: () => void = () => undefined
-  let take: (pair: Taken) => void = () => undefined
+  let signal = end
+  let early: Taken | undefined
+  let take = (pair: Taken) => {
+    early = pair
+  }
   let count: () => Promise<readonly Counted[]> = async () => []
 
   line.on('message', order => {
@@ -44,6 +50,7 @@ export async function linked(line: Line): Promise<Link | undefined> {
     listening: port => send({ kind: 'listening', port }),
     onPair: listener => {
       take = listener
+      if (early) listener(early)
     },
     onCount: listener => {
       count = listener

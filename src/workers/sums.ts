@@ -15,17 +15,21 @@ const lasts = ({ type }: Counted) => type === 'counter' || type === 'histogram'
 /** Sums of counters and histograms; of gauges as each says. */
 export function sums(): Sums {
   const seen = new WeakMap<object, readonly Counted[]>()
+  const buried = new WeakSet<object>()
   let past: Promise<readonly Counted[]> = Promise.resolve([])
   const added = (all: readonly (readonly Counted[])[]) => AggregatorRegistry.aggregate(all as object[][])
 
   return {
     bury: process => {
+      buried.add(process)
       const counted = seen.get(process)?.filter(lasts)
       if (counted) past = past.then(before => added([before, counted]).getMetricsAsJSON())
     },
     text: async processes => {
-      for (const [process, counted] of processes) if (counted.length > 0) seen.set(process, counted)
-      return added([...processes.keys().map(process => seen.get(process) ?? []), await past]).metrics()
+      // One may have died since it was asked: it is in the past already.
+      const there = [...processes].filter(([process]) => !buried.has(process))
+      for (const [process, counted] of there) if (counted.length > 0) seen.set(process, counted)
+      return added([...there.map(([process]) => seen.get(process) ?? []), await past]).metrics()
     },
   }
 }

@@ -34,8 +34,13 @@ const STATUSES: Readonly<Record<string, number>> = {
 const OURS = ['DELETE /v1/users/me/sessions/:id', 'DELETE /v1/users/me/keys/:id']
 /** Routes whose parameter names an answer, or its receipt: theirs are signature.test.ts and receipt.test.ts. */
 const OF_ANSWERS = ['GET /v1/signature/:chat_id', 'GET /v1/receipts/:id']
-/** Routes whose parameter names an owner, for whoever administers: theirs is admin/bans.test.ts. */
-const OF_OWNERS = ['GET', 'POST', 'DELETE'].map(method => `${method} /v1/admin/owners/:owner/ban`)
+/** Routes whose parameter names an owner or a user, for whoever administers: theirs are the tests of admin/. */
+const OF_OWNERS = [
+  ...['GET', 'POST', 'DELETE'].map(method => `${method} /v1/admin/owners/:owner/ban`),
+  'GET /v1/admin/users/:id',
+  'GET /v1/admin/users/:id/activity',
+  'DELETE /v1/admin/users/:id/sessions',
+]
 
 /** Spellings that the backend, lax as it is, may take for the same, and worse ones. */
 const SPELLINGS: Readonly<Record<string, (id: string) => string>> = {

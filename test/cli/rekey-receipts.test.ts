@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { REKEY_SETTINGS, rekey } from '../../src/cli/rekey.ts'
 import { readConfig } from '../../src/config.ts'
 import { standInAgent } from '../../src/dev/agent.ts'
+import { receiptText } from '../../src/protocol/receipt-facts.ts'
 import { fields } from '../../src/store/fields.ts'
 import { deriveKeys } from '../../src/store/keys.ts'
 import { receipts } from '../../src/store/schema.ts'
@@ -32,10 +33,10 @@ function copy(path: string): string {
 }
 
 /** A database with a receipt that names a key, and that nobody asked for. */
-async function keeping(dataKey: Uint8Array, key: SigningKey): Promise<string> {
+async function keeping(dataKey: Uint8Array, key: SigningKey, text = textBy(key)): Promise<string> {
   const path = join(directory, `${++copies}.db`)
   const { store, keys } = await open(`sqlite:${path}`, { dataKey })
-  const row = { id: PLACE.row, owner: 'j_ada', content: fields(keys.fields).seal(PLACE, textBy(key)) }
+  const row = { id: PLACE.row, owner: 'j_ada', content: fields(keys.fields).seal(PLACE, text) }
   await store.db.insert(receipts).values(row).prepare().execute()
   await store.close()
   return copy(path)
@@ -64,6 +65,16 @@ test('a rekey signs receipts by the key that goes, and the next one leaves them 
   const next = copy(path)
   await replace(next, { to: THIRD, from: NEW })
   expect(await kept(next, THIRD)).toBe(signedBy(derived(OLD)))
+})
+
+test('of one that is kept as facts it signs the text that they have', async () => {
+  const by = derived(OLD)
+  const body = [0, '', true]
+  const epochAndKey = [1, Buffer.from(by.publicKey, 'hex').toString('base64url')]
+  const facts = [null, null, 0, 'complete', null, epochAndKey, 'GET', null, 0, body, body, '', '', '', 200]
+  const path = await keeping(OLD, by, JSON.stringify(facts))
+  await replace(path, { to: NEW, from: OLD })
+  expect(await kept(path, NEW)).toBe(keptSigned(receiptText(PLACE.row, JSON.stringify(facts)), by))
 })
 
 test('a rekey into a TEE signs them by the key of DATA_KEY, and out of it by the agent’s', async () => {

@@ -22,4 +22,21 @@ describe.each(engines)('on $name', ({ fresh }) => {
     await sweep(at + 1)
     expect(await left()).toEqual([at + 1])
   })
+
+  test('however much is too old, no statement deletes more than a page of it', async () => {
+    const { store, clock } = people()
+    const act = { owner: `u_${crypto.randomUUID()}`, at: clock.now(), kind: 'login', authMethod: 'google' } as const
+    const { entered } = activity(store)
+    await store.atomically(Array.from({ length: 900 }, () => entered(act)))
+    const deleted: number[] = []
+    const ask: typeof store.ask = async statement => {
+      const rows = await store.ask(statement)
+      deleted.push(Array.isArray(rows) ? rows.length : 0)
+      return rows
+    }
+    await activity({ ...store, ask }).sweep(act.at + 1)
+    expect(Math.max(...deleted)).toBeLessThan(900)
+    expect(deleted.reduce((sum, each) => sum + each, 0)).toBeGreaterThanOrEqual(900)
+    expect(await store.db.select().from(table).where(eq(table.owner, act.owner))).toEqual([])
+  })
 })

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import canonicalize from 'canonicalize'
+import { eq } from 'drizzle-orm'
 import { ledger } from '../../src/gate/ledger.ts'
 import { receipts } from '../../src/gate/receipts.ts'
 import { Exchange, type Route } from '../../src/protocol/exchange.ts'
 import { requestIdFrom } from '../../src/protocol/ids.ts'
+import { fields } from '../../src/store/fields.ts'
+import { receipts as table } from '../../src/store/schema.ts'
 import { signingKeys } from '../../src/tee/signing.ts'
 import { engines } from '../kit/engines.ts'
 import { population } from '../kit/population.ts'
@@ -32,7 +35,13 @@ describe.each(engines)('on $name', ({ fresh }) => {
       return { exchange, id: exchange.receipt?.id ?? '' }
     }
     const end = (exchange: Exchange) => booked.enter(undefined, kept.finish(exchange, END))
-    return { kept, booked, clock, begin, end }
+    /** Writes a receipt over in another form. */
+    const rewrite = async (id: string, text: string) => {
+      await booked.flush()
+      const content = fields(keys.fields).seal({ table: 'receipts', column: 'content', row: id }, text)
+      await store.db.update(table).set({ content }).where(eq(table.id, id)).prepare().execute()
+    }
+    return { kept, booked, clock, begin, end, rewrite }
   }
 
   test('a receipt is its caller’s alone, and ready when its request is over', async () => {
@@ -90,6 +99,29 @@ describe.each(engines)('on $name', ({ fresh }) => {
     const { receipt } = await kept.find('j_ada', id)
     expect(receipt).toBe(canonicalize(JSON.parse(receipt)) ?? '')
     expect(JSON.parse(receipt)).toMatchObject({ model: usage.model, host: 'a.example' })
+  })
+
+  test('rows of both older forms are told as they are: a text alone, and one after its signature', async () => {
+    const { kept, begin, end, rewrite } = stage()
+    const { exchange, id } = begin('j_ada')
+    end(exchange)
+    const told = await kept.find('j_ada', id)
+    await rewrite(id, told.receipt)
+    expect(await kept.find('j_ada', id)).toEqual(told)
+    const old = { receipt: '{"of":"another key"}', receipt_signature: 'ab'.repeat(64) }
+    await rewrite(id, old.receipt_signature + old.receipt)
+    expect(await kept.find('j_ada', id)).toEqual(old)
+  })
+
+  test('a receipt tells how it stood when its request ended, whenever it is written', async () => {
+    const { kept, begin, end, clock } = stage()
+    const { exchange, id } = begin('j_ada')
+    exchange.host = 'then.example'
+    const at = new Date(clock.now()).toISOString()
+    end(exchange)
+    exchange.host = 'later.example'
+    clock.pass(5000)
+    expect(JSON.parse((await kept.find('j_ada', id)).receipt)).toMatchObject({ host: 'then.example', ended_at: at })
   })
 
   test('what comes of a body after its request is over is not counted', async () => {

@@ -91,8 +91,9 @@ describe('several workers', () => {
   })
 
   test('are replaced when they die, and what others stream goes on', async () => {
-    const running = await serving()
-    const wires = await Promise.all(Array.from({ length: 8 }, () => post(running.url)))
+    // Of so many streams each worker has some, but for one time in 2^19.
+    const running = await serving({ CONCURRENT_LIMIT: '0', RATE_LIMIT_RPM: '0' })
+    const wires = await Promise.all(Array.from({ length: 20 }, () => post(running.url)))
     await Promise.all(wires.map(wire => wire.seen('first')))
     const [victim = 0, other] = workersOf(running)
     process.kill(victim, 'SIGKILL')
@@ -102,7 +103,7 @@ describe('several workers', () => {
     last.resolve()
     await Promise.all(wires.map(wire => wire.seen('last').catch(() => undefined)))
     const ended = wires.map(wire => wire.text.includes('last'))
-    expect([ended.includes(true), ended.length]).toEqual([true, 8])
+    expect([ended.includes(true), ended.length]).toEqual([true, 20])
     await eventually(() => (running.output().match(/listening port/g) ?? []).length === 3)
     expect((await get(running.url)).status).toBe(200)
   })
@@ -151,6 +152,33 @@ describe('several workers', () => {
     const clients = await Promise.all(Array.from({ length: 12 }, () => tlsClient(running.port)))
     expect(new Set(clients.map(({ spki }) => spki))).toEqual(new Set([pair.spki]))
     for (const client of clients) client.close()
+  })
+})
+
+describe('a worker that still starts', () => {
+  /** The program, of which the first worker waits for a login that nobody answers. */
+  async function starting() {
+    const asked = Promise.withResolvers<void>()
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => asked.resolve() } })
+    const login = { VPC_SHARED_SECRET: 's'.repeat(32), VPC_CLIENT_ID: 'c' }
+    const running = begin({ ...login, OPENAI_BASE_URL: `http://127.0.0.1:${silent.port}/v1` })
+    await asked.promise
+    return { ...running, [Symbol.dispose]: () => silent.stop(true) }
+  }
+
+  test('ends at a signal, and the program with 0', async () => {
+    using running = await starting()
+    running.signal('SIGTERM')
+    expect(await running.exited).toBe(0)
+    expect(running.output()).not.toContain('worker_died')
+  })
+
+  test('does not outlive who watches over it', async () => {
+    using running = await starting()
+    const [pid = 0] = workersOf(running)
+    running.signal('SIGKILL')
+    await running.exited
+    await eventually(() => !isThere(pid))
   })
 })
 

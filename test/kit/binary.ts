@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDirectory } from './directory.ts'
 
@@ -21,11 +20,7 @@ let built: Promise<string> | undefined
 
 /** The executable, compiled once for all tests of a run that ask here. */
 export function executable(): Promise<string> {
-  if (!built) {
-    const directory = freshDirectory()
-    process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
-    built = compile(directory)
-  }
+  built ??= compile(freshDirectory())
   return built
 }
 

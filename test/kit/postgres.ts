@@ -63,9 +63,6 @@ export function copyOf({ bin, home, data }: Cluster, name: string): Cluster {
 
 /** Starts a server on a cluster, with more settings than are the tests' own. */
 export async function serverOn({ bin, home, data }: Cluster, more: readonly string[] = []): Promise<Server> {
-  // At an exit it ends before its directory goes.
-  const stopping = [...as, join(bin, 'pg_ctl'), 'stop', '-m', 'immediate', '-D', data]
-  process.prependListener('exit', () => Bun.spawnSync(stopping, { cwd: '/', env: {} }))
   const port = freePort()
   const settings = [...SETTINGS, ...more].flatMap(setting => ['-c', setting])
   const options = ['-D', data, '-p', String(port), '-k', home, ...settings]

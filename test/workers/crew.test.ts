@@ -21,30 +21,37 @@ function fake(number: number, port: number) {
 }
 
 function hiring(count: number) {
+  let refuses = false
   const clock = clockAt()
   const hired: ReturnType<typeof fake>[] = []
   const pauses: number[] = []
   const lines: unknown[][] = []
   const buried: unknown[] = []
+  const patience = Promise.withResolvers<void>()
   const all = crew({
     count,
     port: 0,
     hire: (number, port) => {
+      if (refuses) throw new TypeError('no process to be had')
       const worker = fake(number, port)
       hired.push(worker)
       return worker
     },
-    died: worker => buried.push(worker),
+    ended: worker => buried.push(worker),
     now: clock.now,
-    pause: async ms => pauses.push(ms),
+    patienceMs: 40_000,
+    pause: ms => (ms === 40_000 ? patience.promise : Promise.resolve(pauses.push(ms))),
     log: (...line) => lines.push(line),
   })
+  const refuse = () => {
+    refuses = true
+  }
   const at = (index: number) => {
     const worker = hired[index]
     if (!worker) throw new TypeError(`${hired.length} were hired`)
     return worker
   }
-  return { all, clock, hired, at, pauses, lines, buried }
+  return { all, clock, hired, at, pauses, lines, buried, lose: patience.resolve, refuse }
 }
 
 const turn = () => Bun.sleep(0)
@@ -101,6 +108,19 @@ describe('workers', () => {
     expect(lines.at(-1)).toEqual(['error', 'workers_failed', { deaths: 3 }])
   })
 
+  test('of which none can be started any more end when that was tried three times', async () => {
+    const { all, at, hired, lines, refuse } = hiring(2)
+    at(0).listen(4000)
+    await turn()
+    refuse()
+    at(1).exit(137)
+    await turn()
+    expect([hired.length, at(0).told, all.deaths]).toEqual([2, ['signal'], 3])
+    expect(lines[1]).toEqual(['error', 'worker_died', { worker: 1, fault: expect.stringContaining('TypeError') }])
+    at(0).exit(0)
+    expect(await all.ended).toBe(1)
+  })
+
   test('that die less often are replaced for ever', async () => {
     const { all, hired, at, clock, pauses } = hiring(1)
     at(0).listen(4000)
@@ -128,13 +148,32 @@ describe('workers', () => {
     expect([await all.ended, hired.length, all.deaths]).toEqual([0, 2, 0])
   })
 
-  test('that hang are ended', async () => {
-    const { all, at } = hiring(2)
+  test('that hang when they are to end are killed', async () => {
+    const { all, at, lose } = hiring(2)
     at(0).listen(4000)
     await turn()
     all.signal()
-    all.kill()
+    lose()
     expect([await all.ended, all.workers]).toEqual([0, []])
+  })
+
+  test('of which the others died three times are killed too, where they hang', async () => {
+    const { all, at, lose } = hiring(2)
+    at(0).listen(4000)
+    await turn()
+    for (const index of [1, 2, 3]) {
+      at(index).exit(1)
+      await turn()
+    }
+    lose()
+    expect([await all.ended, all.workers]).toEqual([1, []])
+  })
+
+  test('of which a signal ends the first before it listens end with 0, whatever it ends with', async () => {
+    const { all, at } = hiring(2)
+    all.signal()
+    at(0).exit(143)
+    expect(await all.ended).toBe(0)
   })
 
   test('of which the first is still starting at the signal are told of it', async () => {

@@ -72,3 +72,13 @@ test('one that does not answer counts as it did before', async () => {
   other.serve(1)
   expect(requests(await sum.text(new Map([[one.process, []], await other.seen()])))).toBe(8)
 })
+
+test('one that died while others were asked is counted once', async () => {
+  const [one, other] = [counting(1000, 0), counting(1000, 0)]
+  one.serve(3)
+  const sum = sums()
+  const seen = new Map([await one.seen(), await other.seen()])
+  await sum.text(seen)
+  sum.bury(one.process)
+  expect(requests(await sum.text(seen))).toBe(3)
+})

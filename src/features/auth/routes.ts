@@ -30,5 +30,5 @@ export const auth = ({ access, limited, sessions, ownBody }: Deps) =>
           throw new Problem('not_found', 'You have no such session.')
         return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
       },
-      { access: 'account', limited: 'caller', parse: 'none', detail: logoutDetail() },
+      { access: 'account', limited: 'address', parse: 'none', detail: logoutDetail() },
     )

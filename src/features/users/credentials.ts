@@ -20,7 +20,8 @@ interface Deps {
   now: () => number
 }
 
-const GUARD = { access: 'account', limited: 'caller', parse: 'none' } as const
+// By its address: whoever uses up all that its owner may ask, by a key that leaked, does not keep them from revoking it.
+const GUARD = { access: 'account', limited: 'address', parse: 'none' } as const
 const KEY = { name: line(255), expires_in_days: optional(whole(1, 3650)) }
 
 /** A user's own sessions and API keys. */
@@ -66,7 +67,7 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         const { key, ...made } = await apiKeys.make(accountOf(exchange).user, { name, expiresAt })
         return told({ ...shownKey(made), key }, 201)
       },
-      { ...GUARD, detail: keysDetail('POST') },
+      { ...GUARD, limited: 'caller', detail: keysDetail('POST') },
     )
     .delete(
       '/v1/users/me/keys/:id',

@@ -48,6 +48,24 @@ describe.each(engines)('on $name', ({ fresh }) => {
     })
   })
 
+  test('what opens an account is shut while somebody else uses up all that its owner may ask', async () => {
+    const used = await startGateway({
+      ...{ upstream: 'http://127.0.0.1:1', now: clock.now, database: await fresh() },
+      ...{ rpm: 1, burst: 2 },
+    })
+    const [ada, elsewhere] = [await account(used, 'ada@example.com'), await account(used, 'ada@example.com')]
+    const { id, key } = await ada.told<Key>('POST', KEYS, { name: 'leaked' })
+    const thief = by(used, `Bearer ${key}`)
+    while ((await thief.ask('GET', '/usage')).status !== 429);
+    expect(await ada.told('GET', KEYS)).toMatchObject({ keys: [{ id }] })
+    expect((await ada.ask('DELETE', `${KEYS}/${id}`)).status).toBe(204)
+    expect(await ada.told('GET', SESSIONS)).toMatchObject({ sessions: { length: 2 } })
+    expect((await ada.ask('DELETE', `${SESSIONS}/${elsewhere.session}`)).status).toBe(204)
+    expect((await ada.ask('POST', '/auth/logout')).status).toBe(204)
+    for (const one of [thief, elsewhere, ada]) expect((await one.ask('GET', '/usage')).status).toBe(401)
+    await used.stop()
+  })
+
   describe('a log-out', () => {
     test('without a body ends the session that asks', async () => {
       const [ada, elsewhere] = [await account(kit, 'out@example.com'), await account(kit, 'out@example.com')]

