@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
+import { agrees, bodyOf, numberOf, type Row } from './kit/booked.ts'
 import { claim, type Figure, type Gateway, type Ground } from './kit/claim.ts'
 import { type Entry, enclaveWithBooks, KINDS, type Kind } from './kit/enclave-with-books.ts'
 
@@ -15,18 +16,6 @@ const LOST_MS = 1000
 let over = false
 const SLOTS_FREE_MS = 30_000
 const MOMENT_MS = 1000
-
-/** A row of the ledger, known by the length of its request's body, which no other request has. */
-interface Row {
-  readonly bytes_up: number
-  readonly prompt_tokens: number
-  readonly completion_tokens: number
-  readonly cached_tokens: number
-  readonly cost: string | null
-  readonly status: number
-  readonly ending: string
-  readonly estimated: number
-}
 
 await claim(
   {
@@ -114,7 +103,7 @@ function kindOf(at: number, number: number): Kind {
 async function send(gateway: Gateway | undefined, authorization: string, number: number, kind: Kind): Promise<boolean> {
   if (!gateway) return false
   const leaving = new AbortController()
-  const body = JSON.stringify({ number, user_cache_secret: '' }).padEnd(1000 + number)
+  const body = bodyOf(number)
   const headers = { authorization, 'content-type': 'application/json', 'x-tinfoil-model': kind }
   try {
     const url = `${gateway.url}/v1/chat/completions`
@@ -141,10 +130,6 @@ function whole(asked: readonly Asked[], books: ReadonlyMap<number, Entry>, secon
   return { what: 'the load:', is, holds: books.size > REQUESTS * 0.95 }
 }
 
-function numberOf(row: Row): number {
-  return row.bytes_up - 1000
-}
-
 /** Row by row: nothing is booked twice or otherwise than it was, and what lacks had ended in the last second before the kill. */
 function equality(rows: readonly Row[], books: ReadonlyMap<number, Entry>, killedAt: number): Figure {
   const booked = new Map(rows.map(row => [numberOf(row), row]))
@@ -163,36 +148,6 @@ function equality(rows: readonly Row[], books: ReadonlyMap<number, Entry>, kille
   for (const line of wrong.slice(0, 5)) console.error(line)
   const is = `${rows.length} rows, ${wrong.length} wrong, ${doubled} twice, ${lost.length} lost, the oldest ${Math.max(0, ...lost)} ms before the kill (limit ${LOST_MS} ms)`
   return { what: 'the ledger, row by row:', is, holds: wrong.length === 0 && doubled === 0 && rows.length > 0 }
-}
-
-function agrees(row: Row, entry: Entry): boolean {
-  const tokens = row.prompt_tokens + row.completion_tokens + row.cached_tokens
-  switch (entry.kind) {
-    case 'json':
-    case 'stream':
-      // One that was cut by the kill is not in the ledger at all, and so all that are were stated.
-      return (
-        row.status === 200 &&
-        row.ending === 'complete' &&
-        row.estimated === 0 &&
-        row.prompt_tokens === entry.prompt &&
-        row.completion_tokens === entry.completion &&
-        row.cached_tokens === entry.cached &&
-        Number(row.cost) === Number(entry.cost)
-      )
-    case 'cut':
-      return (
-        row.ending === 'cancelled' &&
-        row.estimated === 1 &&
-        row.completion_tokens > 0 &&
-        row.completion_tokens <= entry.completion
-      )
-    case 'broken':
-      return row.ending === 'failed' && tokens === 0 && row.cost === null
-    case 'busy':
-    case 'unreadable':
-      return row.status === (entry.kind === 'busy' ? 429 : 422) && tokens === 0 && row.cost === null
-  }
 }
 
 /** What was stated, in all: of the requests that have a row, so that the last second before the kill is left out. */

@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { claim, type Figure, type Gateway, type Ground } from './kit/claim.ts'
+import { type Admitted, windowsOf } from './kit/law.ts'
 import { upstream } from './kit/wire.ts'
 
 const KILLS = 50
@@ -11,13 +12,6 @@ const AT_ONCE = 3
 const RPM = 600
 const BURST = 10
 const STEP_MS = 60_000 / RPM
-
-/** A request that reached the upstream: the limiter allowed it at some time between these two, by the system's clock. */
-interface Admitted {
-  readonly caller: string
-  readonly asked: number
-  readonly arrived: number
-}
 
 await claim(
   {
@@ -106,22 +100,8 @@ function slowest(starts: readonly number[]): Figure {
   return { what: `slowest of ${starts.length} starts:`, is, holds: worst < START_LIMIT_MS }
 }
 
-/** Every window of every caller: no more admissions lie wholly in it than burst + rate · window. */
 function law(admitted: readonly Admitted[], refused: number, seconds: number): Figure {
-  let windows = 0
-  let least = Number.POSITIVE_INFINITY
-  for (const own of Map.groupBy(admitted, ({ caller }) => caller).values()) {
-    const byArrival = own.toSorted((a, b) => a.arrived - b.arrived)
-    for (const { asked: begin } of own) {
-      let count = 0
-      for (const { asked, arrived } of byArrival) {
-        if (asked < begin) continue
-        count++
-        windows++
-        least = Math.min(least, BURST + (arrived - begin) / STEP_MS - count)
-      }
-    }
-  }
+  const { windows, least } = windowsOf(admitted, { burst: BURST, stepMs: STEP_MS })
   const allowed = CALLERS.length * (BURST + (seconds * 1000) / STEP_MS)
   const whole = `${admitted.length} admitted of at most ${allowed.toFixed(0)} in ${seconds.toFixed(0)} s, ${refused} refused`
   // Callers who did not exhaust their buckets would show nothing.

@@ -72,7 +72,7 @@ async function lay() {
         env: {
           HOST: '127.0.0.1',
           PORT: '0',
-          DATABASE_URL: 'sqlite::memory:',
+          ...(env['PATRONI_URLS'] === undefined && { DATABASE_URL: 'sqlite::memory:' }),
           RATE_LIMIT_RPM: '0',
           CONCURRENT_LIMIT: '0',
           MAX_IN_FLIGHT: '1000000',

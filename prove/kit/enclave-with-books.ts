@@ -8,6 +8,8 @@ export type Kind = (typeof KINDS)[number]
 /** What the enclave wrote down of one request. */
 export interface Entry {
   readonly kind: Kind
+  /** When the request came, in milliseconds since the epoch. */
+  readonly at: number
   /** As it stated them; for a cut stream the events that it had sent. */
   prompt: number
   completion: number
@@ -24,12 +26,13 @@ const PACE_MS = 4
 
 /**
  * An enclave in the clear that keeps books of its own: a request says in `X-Tinfoil-Model` how it shall end, and is known
- * by its number, which its body holds. Usage is stated in a header, and for streams in a trailer, as the real one does.
+ * by its number, which its body holds. Usage is stated in a header, and for streams in a trailer, as the real one does;
+ * a stream has twelve events, at that pace.
  */
-export async function enclaveWithBooks() {
+export async function enclaveWithBooks(paceMs = PACE_MS) {
   const books = new Map<number, Entry>()
   const server = http.createServer((request, response) => {
-    void serve(request, response, books).catch(() => response.destroy())
+    void serve(request, response, books, paceMs).catch(() => response.destroy())
   })
   await new Promise<void>(resolve => server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 }, resolve))
   return {
@@ -42,12 +45,18 @@ export async function enclaveWithBooks() {
   }
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, books: Map<number, Entry>): Promise<void> {
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  books: Map<number, Entry>,
+  paceMs: number,
+): Promise<void> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const { number } = JSON.parse(Buffer.concat(chunks).toString())
   const kind = KINDS.find(known => known === request.headers['x-tinfoil-model']) ?? 'json'
-  const entry: Entry = { kind, prompt: 0, completion: 0, cached: 0, cost: '', stated: false, endedAt: undefined }
+  const nothing = { prompt: 0, completion: 0, cached: 0, cost: '', stated: false }
+  const entry: Entry = { kind, at: Date.now(), ...nothing, endedAt: undefined }
   if (books.has(number)) throw new Error(`request ${number} came twice`)
   books.set(number, entry)
   response.on('close', () => {
@@ -59,7 +68,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, books: 
     response.writeHead(200, { 'content-type': 'application/json', [METRICS]: state(entry, number) })
     return void response.end('{"choices":[]}')
   }
-  await stream(response, entry, number)
+  await stream(response, entry, number, paceMs)
 }
 
 const METRICS = 'x-tinfoil-usage-metrics'
@@ -68,13 +77,13 @@ function refuse(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(body)
 }
 
-async function stream(response: ServerResponse, entry: Entry, number: number): Promise<void> {
+async function stream(response: ServerResponse, entry: Entry, number: number, paceMs: number): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream', trailer: METRICS })
   const events = entry.kind === 'cut' ? Number.POSITIVE_INFINITY : EVENTS
   for (let sent = 0; sent < events && !response.destroyed; sent++) {
     response.write(`data: {"choices":[{"delta":{"content":"${sent}"}}]}\n\n`)
     entry.completion++
-    await Bun.sleep(PACE_MS)
+    await Bun.sleep(paceMs)
     if (entry.kind === 'broken' && sent === 3) return void response.socket?.resetAndDestroy()
   }
   if (response.destroyed) return

@@ -1,4 +1,4 @@
-import { chownSync, cpSync } from 'node:fs'
+import { chownSync, cpSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { freshDirectory } from './directory.ts'
 
@@ -10,6 +10,8 @@ export interface Server {
   stop(): Promise<void>
   /** Starts it again where it was. */
   start(): Promise<void>
+  /** Ends all its processes by SIGKILL, as when its machine dies. */
+  kill(): void
 }
 
 /** PostgreSQL refuses to run as root; as this user there is no account to make, and none to delete. */
@@ -26,6 +28,19 @@ const GUARD = `trap '' INT TERM HUP
 
 /** Makes and starts a server, with more settings than are the tests' own; about 1.5 s. */
 export async function postgresServer(more: readonly string[] = []): Promise<Server> {
+  return serverOn(await cluster(), more)
+}
+
+/** The files of a server that never ran, and the programs for them. */
+interface Cluster {
+  readonly bin: string
+  /** Where its socket is. */
+  readonly home: string
+  readonly data: string
+}
+
+/** Makes a database cluster. */
+export async function cluster(): Promise<Cluster> {
   const home = freshDirectory()
   const bin = await programs(home)
   const data = join(home, 'data')
@@ -35,16 +50,22 @@ export async function postgresServer(more: readonly string[] = []): Promise<Serv
     { cwd: '/', env: {}, stdout: 'ignore', stderr: 'pipe' },
   )
   if ((await made.exited) !== 0) throw new Error(`initdb: ${await made.stderr.text()}`)
+  return { bin, home, data }
+}
+
+/** Copies the files of a cluster that does not run, for another server. */
+export function copyOf({ bin, home, data }: Cluster, name: string): Cluster {
+  const copy = { bin, home, data: join(home, name) }
+  const { success, stderr } = Bun.spawnSync([...as, 'cp', '-a', data, copy.data], { cwd: '/', env: {} })
+  if (!success) throw new Error(`cp: ${stderr}`)
+  return copy
+}
+
+/** Starts a server on a cluster, with more settings than are the tests' own. */
+export async function serverOn({ bin, home, data }: Cluster, more: readonly string[] = []): Promise<Server> {
   const port = freePort()
-  const options = [
-    '-D',
-    data,
-    '-p',
-    String(port),
-    '-k',
-    home,
-    ...[...SETTINGS, ...more].flatMap(setting => ['-c', setting]),
-  ]
+  const settings = [...SETTINGS, ...more].flatMap(setting => ['-c', setting])
+  const options = ['-D', data, '-p', String(port), '-k', home, ...settings]
   let running: Bun.Subprocess<'pipe', 'ignore', 'pipe'> | undefined
 
   async function start(): Promise<void> {
@@ -74,6 +95,12 @@ export async function postgresServer(more: readonly string[] = []): Promise<Serv
       await running?.stdin.end()
       await running?.exited
     },
+    kill: () => {
+      const postmaster = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0] ?? ''
+      const children = childrenOf(postmaster)
+      // In that order: while it lives it would end the others itself, and begin again.
+      for (const pid of [postmaster, ...children]) process.kill(Number(pid), 'SIGKILL')
+    },
   }
 }
 
@@ -85,6 +112,17 @@ async function programs(home: string): Promise<string> {
   if (Bun.spawnSync([...as, 'test', '-x', found.postgres], { cwd: '/' }).exitCode === 0) return bin
   cpSync(dirname(bin), join(home, 'native'), { recursive: true, verbatimSymlinks: true })
   return join(home, 'native', 'bin')
+}
+
+function childrenOf(parent: string): string[] {
+  return readdirSync('/proc').filter(pid => {
+    try {
+      // Behind the name, which may hold anything: its state, and its parent (proc_pid_stat(5)).
+      return /^\d+$/.test(pid) && / \S (\d+) [^)]*$/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] === parent
+    } catch {
+      return false // ended meanwhile
+    }
+  })
 }
 
 async function drain(words: { read(): Promise<{ done: boolean }> }): Promise<void> {
