@@ -3,8 +3,9 @@ import type { Log } from '../protocol/log.ts'
 import type { Fields } from '../store/fields.ts'
 import type { Store } from '../store/store.ts'
 import type { Audit } from './audit.ts'
-import { type Ban, banRows, type Ends } from './ban-rows.ts'
+import { type Ban, banRows } from './ban-rows.ts'
 import { underWay } from './under-way.ts'
+import { watched } from './watched.ts'
 
 /** Who is banned, and what they have under way. Each method that waits throws Problem `database_unavailable`. */
 export interface Bans {
@@ -39,10 +40,15 @@ interface Deps {
 export function bans({ store, fields, audit, now, log }: Deps): Bans {
   const rows = banRows(store, fields)
   const open = underWay({ now, log })
-  const copy = copyOf(rows.endsAfter, now, open.cut)
+  // Nobody goes by what is older than it keeps, though the database be away: a process that alone has lost it would serve
+  // whoever was banned since.
+  const copy = watched({ read: () => rows.endsAfter(now()), now, tell: open.cut })
 
   async function enterLater(exchange: Exchange): Promise<void> {
-    open.enter(exchange, await copy.next())
+    let ends = copy.known()
+    // What a ban came upon while it was read is not known.
+    for (; !ends; ends = copy.known()) await copy.read()
+    open.enter(exchange, ends)
   }
   async function find(owner: string): Promise<Ban | undefined> {
     const found = await rows.find(owner)
@@ -51,7 +57,7 @@ export function bans({ store, fields, audit, now, log }: Deps): Bans {
 
   return {
     enter: exchange => {
-      const ends = copy.current()
+      const ends = copy.known()
       return ends ? open.enter(exchange, ends) : enterLater(exchange)
     },
     leave: open.leave,
@@ -63,74 +69,17 @@ export function bans({ store, fields, audit, now, log }: Deps): Bans {
       const ban = { ...given, at: now() }
       const { owner: about, by: admin, reason, until } = ban
       const details = { reason, until: until === null ? null : new Date(until).toISOString() }
-      try {
-        await store.atomically([rows.put(ban), audit.entered({ admin, action: 'owners.ban', about, details })])
-      } finally {
-        copy.drop()
-      }
+      const entry = audit.entered({ admin, action: 'owners.ban', about, details })
+      await copy.changing(() => store.atomically([rows.put(ban), entry]))
       open.cut(new Map([[about, until]]))
       return ban
     },
     lift: async (about, admin) => {
       if (!(await find(about))) return false
-      try {
-        const entry = audit.entered({ admin, action: 'owners.unban', about, details: null })
-        await store.atomically([rows.remove(about), entry])
-      } finally {
-        copy.drop()
-      }
+      const entry = audit.entered({ admin, action: 'owners.unban', about, details: null })
+      await copy.changing(() => store.atomically([rows.remove(about), entry]))
       return true
     },
     sweep: () => rows.sweep(now()),
-  }
-}
-
-// A ban is in force everywhere within five seconds; one is for reading. Nobody goes by what is older, though the database
-// be away: a process that alone has lost it would serve whoever was banned since.
-const KEPT_MS = 4000
-
-/** What was read last; each reading is told of, unless a change came upon it, which may hold what was before. */
-function copyOf(load: (at: number) => Promise<Ends>, now: () => number, tell: (ends: Ends) => void) {
-  let known: { ends: Ends; at: number } | undefined
-  let reading: Promise<Ends> | undefined
-
-  function begin(): Promise<Ends> {
-    const at = now()
-    const begun = load(at)
-      .then(ends => {
-        if (reading === begun) {
-          known = { ends, at }
-          tell(ends)
-        }
-        return ends
-      })
-      .finally(() => {
-        if (reading === begun) reading = undefined
-      })
-    return begun
-  }
-  function read(): Promise<Ends> {
-    reading ??= begin()
-    return reading
-  }
-
-  return {
-    read,
-    /** As they are now, without waiting; `undefined` where that is not known. */
-    current: () => {
-      const age = known ? now() - known.at : -1
-      return known && age >= 0 && age < KEPT_MS ? known.ends : undefined
-    },
-    /** As they are now. */
-    next: async (): Promise<Ends> => {
-      for (;;) {
-        const ends = await read()
-        if (known?.ends === ends) return ends
-      }
-    },
-    drop: () => {
-      known = undefined
-      reading = undefined
-    },
   }
 }

@@ -11,6 +11,7 @@ import { paramOf } from '../../protocol/params.ts'
 import { isCallersOwner } from '../../protocol/principal.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
+import { done, told } from './answers.ts'
 import { requireNone } from './query.ts'
 
 interface Deps {
@@ -38,7 +39,7 @@ export const adminBans = (deps: Deps) => {
       async ({ exchange }) => {
         const found = await bans.find(ownerIn(exchange))
         if (!found) throw notBanned()
-        return told(found)
+        return told(shown(found))
       },
       { ...GUARD, detail: banDetail('GET') },
     )
@@ -47,7 +48,7 @@ export const adminBans = (deps: Deps) => {
       PATH,
       async ({ exchange }) => {
         if (!(await bans.lift(ownerIn(exchange), callerOf(exchange)))) throw notBanned()
-        return new Response(null, { status: 204, headers: NO_STORE })
+        return done()
       },
       { ...GUARD, detail: banDetail('DELETE') },
     )
@@ -58,7 +59,7 @@ async function ban(request: Request, exchange: Exchange, { bans, ownBody, now }:
   const { reason, until } = await readMembers(await ownBody(request, exchange), GIVEN)
   const by = callerOf(exchange)
   if (owner === by) throw invalidBody('nobody bans themselves: ask another administrator to.')
-  return told(await bans.ban({ owner, reason, by, until: until == null ? null : endOf(until, now()) }))
+  return told(shown(await bans.ban({ owner, reason, by, until: until == null ? null : endOf(until, now()) })))
 }
 
 function endOf(text: string, at: number): number {
@@ -78,10 +79,8 @@ function ownerIn(exchange: Exchange): string {
 
 const notBanned = () => new Problem('not_found', 'That owner is not banned.')
 
-const NO_STORE = { 'cache-control': 'no-store' }
 const momentIn = (ms: number) => new Date(ms).toISOString()
-const told = ({ owner, reason, until, at, by }: Ban) =>
-  Response.json(
-    { owner, reason, until: until === null ? null : momentIn(until), banned_at: momentIn(at), banned_by: by },
-    { headers: NO_STORE },
-  )
+const shown = ({ owner, reason, until, at, by }: Ban) => ({
+  ...{ owner, reason, until: until === null ? null : momentIn(until) },
+  ...{ banned_at: momentIn(at), banned_by: by },
+})

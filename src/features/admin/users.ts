@@ -12,6 +12,7 @@ import { Problem } from '../../protocol/problem.ts'
 import type { Fields } from '../../store/fields.ts'
 import type { Store } from '../../store/store.ts'
 import { type Activity, activities } from './activities.ts'
+import { done, told } from './answers.ts'
 import { type People, people } from './people.ts'
 import { activityPageOf, type Page, requireNone, usersOf } from './query.ts'
 
@@ -38,7 +39,7 @@ export const adminUsers = (deps: Deps) => {
   const { access, limited, sessions, audit } = deps
   const all = people(deps)
   const one = standing(deps, all)
-  const done = activity(deps)
+  const acts = activity(deps)
 
   async function requireUser(given: string): Promise<string> {
     const user = uuidFrom(given)
@@ -65,7 +66,7 @@ export const adminUsers = (deps: Deps) => {
       `${PATH}/:id/activity`,
       async ({ exchange, params }) => {
         const page = activityPageOf(exchange.target.query)
-        return told(await done(await requireUser(params.id), page))
+        return told(await acts(await requireUser(params.id), page))
       },
       { ...GUARD, detail: activityDetail() },
     )
@@ -76,7 +77,7 @@ export const adminUsers = (deps: Deps) => {
         const about = await requireUser(params.id)
         const deed = { admin: callerOf(exchange), action: 'sessions.end', about, details: null } as const
         await sessions.endAll(about, [audit.entered(deed)])
-        return new Response(null, { status: 204, headers: NO_STORE })
+        return done()
       },
       { ...GUARD, detail: endingDetail() },
     )
@@ -135,6 +136,3 @@ function shown(user: string, { id, at, kind, authMethod, about }: Activity): obj
 }
 
 const nobody = () => new Problem('not_found', 'No user has that id: none ever had, or they were deleted.')
-
-const NO_STORE = { 'cache-control': 'no-store' }
-const told = (shown: object) => Response.json(shown, { headers: NO_STORE })
