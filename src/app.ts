@@ -70,7 +70,8 @@ const NO_SIGN_IN: SignInOptions = {
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
   const sealing = sealingOf(parts)
-  const banned = bans({ ...sealing, audit: audit(sealing) })
+  const changes = audit(sealing)
+  const banned = bans({ ...sealing, audit: changes })
   const bounds = { ...parts, callers: parts.limiter, inFlight: inFlight(parts.maxInFlight), bans: banned }
   const settings = settingsOf(parts)
   const told = receipts({ ...sealing, now, settingsDigest: settingsDigestOf(settings) })
@@ -85,7 +86,7 @@ export function gateway(parts: Parts) {
     receipted: receipted({ receipts: told, exchangeOf }),
   }
 
-  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs), audit: audit(sealing) }
+  const ours = { ...gates, ...sealing, ...people, ownBody: ownBody(parts.stallMs), audit: changes }
   const accounts = users(ours)
   const owned = belongings(sealing)
   const ruled = rules(sealing)
