@@ -14,8 +14,6 @@ const services = Object.entries(compose.services)
 const { gateway } = compose.services
 const env = gateway?.environment as Record<string, string>
 const secrets = Object.keys(compose.secrets)
-// The Dockerfile's own, which the service adds to.
-const image = { DATABASE_URL: 'sqlite:/data/sealgate.db' }
 
 test('the compose file is one by the schema', () => {
   // Ajv knows neither its address of a draft nor `id`, which that draft calls `$id`: nothing refers to them.
@@ -32,12 +30,12 @@ test('what it sets of the gateway are settings, and secrets are files', () => {
   expect(Object.keys(env).filter(name => !names.includes(name as never))).toEqual([])
 })
 
-test('the gateway takes these settings, beside those of its image', () => {
+test('the gateway takes these settings', () => {
   const read = (path: string) => {
     if (!secrets.includes(path.replace('/run/secrets/', ''))) throw new Error(path)
     return `${'5ea1'.repeat(16)}\n`
   }
-  const { config, warnings } = readConfig({ env: { ...image, ...env }, argv: [], readFile: read })
+  const { config, warnings } = readConfig({ env, argv: [], readFile: read })
   expect(databaseUrlOf(config)).toMatch(/^postgres:\/\/sealgate:5ea1\w+@database[:/]/)
   expect(warnings).toEqual([expect.stringContaining('DATABASE_TLS is off')])
 })
@@ -54,8 +52,9 @@ test('each secret is a file that services name, and stands in no setting', () =>
 test('no service can write but where it says, and each is asked whether it is well', () => {
   for (const [name, service] of services)
     expect([name, service.read_only, service.healthcheck?.test]).toEqual([name, true, expect.any(Array)])
-  const docker = readFileSync(join(folder, String(gateway?.build), 'Dockerfile'), 'utf8')
+  const { context, args } = gateway!.build as { context: string; args: Record<string, string> }
+  const docker = readFileSync(join(folder, context, 'Dockerfile'), 'utf8')
   const [, command] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(docker) ?? []
   expect(gateway?.healthcheck?.test).toEqual(['CMD', ...JSON.parse(String(command))])
-  expect(docker).toContain(`ENV DATABASE_URL=${image.DATABASE_URL}\n`)
+  expect([...docker.matchAll(/^ARG (\w+)$/gm)].map(([, name]) => String(name))).toEqual(Object.keys(args))
 })
