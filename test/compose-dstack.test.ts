@@ -10,7 +10,7 @@ import { composeFaults } from './kit/compose.ts'
 const root = join(import.meta.dir, '..')
 const text = readFileSync(join(root, 'examples', 'compose.dstack.yaml'), 'utf8')
 const compose = Bun.YAML.parse(text) as Required<Compose>
-const gateway = compose.services.sealgate!
+const gateway = compose.services['sealgate']!
 const env = gateway.environment as Record<string, string>
 const open = Object.keys(env).filter(name => env[name]?.includes('$'))
 const settings = new Map<string, (typeof rows)[number][1]>(rows)
