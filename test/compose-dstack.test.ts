@@ -48,6 +48,8 @@ test('what else it sets are settings, and what is open stands under its own name
   const ours = Object.keys(env).filter(name => !/^(BUN|NODE|SSL|LD|GLIBC)_|_proxy$/i.test(name) && name !== 'ALLOW_ENV')
   expect(ours.filter(name => !settings.has(name))).toEqual([])
   for (const name of open) expect(env[name]).toBe(`\${${name}:-}`)
+  // As docs/tee.md finds what `allowed_envs` must list, in the text.
+  expect([...text.matchAll(/[$][{]([A-Z_]+):-/g)].map(([, name]) => name)).toEqual(open)
 })
 
 test('open is only what reports state, what is secret and gives nothing away, and what is tuned to the load', () => {
