@@ -15,7 +15,7 @@ const commands = commandsIn(readFileSync(join(clone, 'README.md'), 'utf8'))
 const began = Date.now()
 // One shell, for the gateway in the background, which ends with it.
 const steps = commands.map((line, at) => `${line}\ncode=$?; echo "exit ${at} $code"; [ $code = 0 ] || exit`)
-const script = ["trap 'kill $(jobs -p); wait' EXIT", ...steps]
+const script = ["trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT", ...steps]
 const shell = Bun.spawn(['bash', '-c', script.join('\n')], { cwd: clone, stdout: 'pipe', stderr: 'inherit' })
 const late = setTimeout(() => shell.kill('SIGTERM'), WITHIN_MS)
 const said = await new Response(shell.stdout).text()
