@@ -29,6 +29,7 @@ export const subcommands = {
     operands: ['URL'],
     flags: {
       nonce: { value: 'HEX', what: 'the nonce to ask with, 64 hex digits; without it a fresh one' },
+      manifest: { value: 'FILE', what: 'the manifest.json of the release that must run there' },
       'expect-compose-hash': { value: 'HEX', what: 'the SHA-256 of the app-compose.json that must run there' },
       'expect-keyset': { value: 'FILE', what: 'JSON: the keys that must be stated, or those of them that matter' },
       'expect-settings': { value: 'FILE', what: 'JSON: the settings that must be stated, or those that matter' },

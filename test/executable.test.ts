@@ -5,9 +5,12 @@ import { join } from 'node:path'
 import { digestOf, EXECUTABLE } from '../src/executable.ts'
 import { COMMIT, executable, type Running, start, startDev } from './kit/binary.ts'
 import { freshDirectory } from './kit/directory.ts'
+import { MANIFEST } from './kit/release.ts'
 
 const home = freshDirectory()
 afterAll(() => rmSync(home, { recursive: true }))
+const ANY_NAME = { tls: { rejectUnauthorized: false } }
+const secure = (url: string) => url.replace('http:', 'https:')
 const sha256 = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 describe('the digest of a file', () => {
@@ -59,6 +62,27 @@ describe('the compiled program', () => {
     expect(await running.exited).toBe(0)
     const told = { commit: COMMIT, executable_sha256: sha256(readFileSync(sealgate)), platform: 'linux-x64' }
     expect(JSON.parse(running.output())).toMatchObject(told)
+  })
+
+  test('is verified against the manifest of its release, and refuted against another', async () => {
+    const gateway = await startDev(sealgate, { cwd: home, args: ['--tls', 'dstack'] })
+    alive.push(gateway)
+    const { version } = JSON.parse(await (await fetch(`${secure(gateway.url)}/health`, ANY_NAME)).text())
+    const held = async (digest: string) => {
+      const binaries = [{ name: 'sealgate-linux-x64', sha256: digest, bytes: 1, is_run: true }]
+      writeFileSync(join(home, 'manifest.json'), JSON.stringify({ ...MANIFEST, version, commit: COMMIT, binaries }))
+      const args = ['verify', '--manifest', 'manifest.json', secure(gateway.url)]
+      const running = start(sealgate, { cwd: home, args })
+      return { exit: await running.exited, text: running.output() }
+    }
+    const same = await held(sha256(readFileSync(sealgate)))
+    expect(same.exit).toBe(3)
+    for (const name of ['release', 'executable']) expect(same.text).toMatch(new RegExp(`^  pass +${name} `, 'm'))
+    for (const name of ['image', 'environment', 'compose template'])
+      expect(same.text).toMatch(new RegExp(`^  not checked +${name} +simulated: `, 'm'))
+    const other = await held('00'.repeat(32))
+    expect(other.exit).toBe(1)
+    expect(other.text).toMatch(/^ {2}FAIL +executable +none of the release's binaries: /m)
   })
 
   test('states both in its reports', async () => {
