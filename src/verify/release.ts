@@ -83,10 +83,10 @@ function judgeImage({ members, file, isExpected }: Application, { image, compose
   const scripts = Object.keys(members).filter(name => name.includes('script') && members[name])
   sure(scripts.length === 0 || isExpected, `it runs a script of the machine's besides: ${scripts.join(', ')}`)
   const others = imageDigestIn(file, compose) === image ? [] : otherServices(file, image, environment)
-  const unread = [...others, ...Object.keys(members).filter(name => !QUIET.has(name) && !scripts.includes(name))]
-  if (unread.length > 0 && !isExpected)
-    throw new Untold(`what else may run there is for you to read: ${unread.join(', ')}`)
-  return `the gateway's service runs ${image}, and nothing else in its place`
+  const besides = [...others, ...Object.keys(members).filter(name => !QUIET.has(name) && members[name])]
+  if (besides.length > 0 && !isExpected)
+    throw new Untold(`what else may run there is for you to read: ${besides.join(', ')}`)
+  return `the gateway's service runs ${image}${besides.length > 0 ? `; besides, as you expect: ${besides.join(', ')}` : ', and nothing besides'}`
 }
 
 function otherServices(file: string, image: string, environment: readonly string[]): readonly string[] {

@@ -98,7 +98,9 @@ describe('told to be for its reader is', () => {
 
   test('a script of the machine, if that very application is expected', () => {
     const app = applied(COMPOSED, { pre_launch_script: 'sh' })
-    expect(untold({ app, expected: { composeHash: sha256(app) } })).toEqual([])
+    const expected = { composeHash: sha256(app) }
+    expect(untold({ app, expected })).toEqual([])
+    expect(looked({ app, expected })['image']?.why).toEndWith('besides, as you expect: pre_launch_script')
   })
 
   test('a release without an image', () => {
