@@ -132,6 +132,7 @@ async function governed({
     collateralOf: undefined,
     signing: signingKeys(keys),
     commit: 'unknown',
+    executable: undefined,
     keySource: 'memory',
     identitySource: 'root',
     attested: {},

@@ -1,18 +1,19 @@
 // Is this the gateway that I expect, right now? Asks with a nonce of its own, and checks what came by itself.
 //   SEALGATE_URL=https://gateway.example bun examples/check-report.ts
 //   EXPECT_KEY=… EXPECT_SETTINGS=… what it printed when you read the settings and found them good
+//   EXPECT_EXECUTABLE=… the SHA-256 of a release's binary, or of one that you built
 //
 // That Intel signed the quote, and that its code is the published one, is not checked here: `sealgate verify` does that.
 import { createHash, randomBytes } from 'node:crypto'
 
-const { SEALGATE_URL = 'http://127.0.0.1:5381', EXPECT_KEY, EXPECT_SETTINGS } = process.env
+const { SEALGATE_URL = 'http://127.0.0.1:5381', EXPECT_KEY, EXPECT_SETTINGS, EXPECT_EXECUTABLE } = process.env
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const nonce = randomBytes(32).toString('hex')
 const answer = await fetch(`${SEALGATE_URL}/v1/attestation/report?nonce=${nonce}`)
 if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`)
 const { gateway_attestation: told } = JSON.parse(await answer.text())
-const { keyset, settings, version, commit } = JSON.parse(told.statement)
+const { keyset, settings, version, commit, executable_sha256: executable = 'none' } = JSON.parse(told.statement)
 const key = keyset[told.signing_algo]?.public_key
 // Written as canonical JSON, and so as it was: sorted by name, no blanks.
 const settingsDigest = sha256(JSON.stringify(settings))
@@ -25,8 +26,12 @@ const checks: Record<string, boolean> = {
   'the address is that of a key in the statement': told.signing_address === keyset[told.signing_algo]?.address,
   'the key is the one that I expect': EXPECT_KEY === undefined || EXPECT_KEY === key,
   'the settings are those that I expect': EXPECT_SETTINGS === undefined || EXPECT_SETTINGS === settingsDigest,
+  'the executable is the one that I expect': EXPECT_EXECUTABLE === undefined || EXPECT_EXECUTABLE === executable,
 }
-console.log(`sealgate ${version}, commit ${commit}, mode ${told.mode} (as it says itself)`, settings)
+console.log(
+  `sealgate ${version}, commit ${commit}, executable ${executable}, mode ${told.mode}: its own words`,
+  settings,
+)
 for (const [check, passed] of Object.entries(checks)) console.log(passed ? 'pass' : 'FAIL', check)
 console.log(`EXPECT_KEY=${key} EXPECT_SETTINGS=${settingsDigest}`)
 if (Object.values(checks).includes(false)) process.exit(1)

@@ -3,7 +3,7 @@ import { fileOf, flagOf, rows } from './settings.ts'
 import { declared, type Subcommand, subcommands } from './subcommands.ts'
 
 /** What a command line asks for. */
-type Command = 'serve' | 'help' | 'version' | Subcommand
+type Command = 'serve' | '--help' | '--version' | Subcommand
 
 /** A command line, read, and whatever is wrong with it. */
 export interface Arguments {
@@ -68,7 +68,7 @@ export function readCommand(argv: readonly string[]): Arguments {
     tokens.filter(token => token.kind === 'option'),
     subcommand,
   )
-  const command = (['help', 'version'] as const).find(word => asked.has(word)) ?? subcommand ?? 'serve'
+  const command = (['--help', '--version'] as const).find(word => asked.has(word)) ?? subcommand ?? 'serve'
   return {
     command,
     flags,
@@ -97,7 +97,7 @@ function readFlags(given: readonly Option[], subcommand: Subcommand | undefined)
   for (const option of given) {
     const { name, rawName, value, index } = option
     const flag = known.get(rawName)
-    if (name === 'help' || name === 'version') asked.add(name)
+    if (name === 'help' || name === 'version') asked.add(`--${name}`)
     else if (!flag) faults.add(unknown(rawName, index, subcommand))
     else if (isMissing(flag, option)) faults.add(`${rawName} needs a value, as in ${rawName}=VALUE`)
     else flags.set(flag.name, value ?? flag.bare ?? '')

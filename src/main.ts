@@ -5,8 +5,10 @@ import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { status } from './cli/status.ts'
 import { verifyReceipt } from './cli/verify-receipt.ts'
+import { version } from './cli/version.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
+import { EXECUTABLE } from './executable.ts'
 import { FrontendFault } from './features/frontend/site.ts'
 import { ListenFault } from './listening.ts'
 import { METRICS_AT } from './measuring.ts'
@@ -35,11 +37,16 @@ const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
 async function main(): Promise<number> {
   const { command, flags, operands, faults } = readCommand(argv)
   switch (command) {
-    case 'help':
+    case '--help':
       write(helpText(VERSION))
       return 0
-    case 'version':
+    case '--version':
       write(`${VERSION}\n`)
+      return 0
+    case 'version':
+      for (const fault of faults) say(fault)
+      if (faults.length > 0) return 2
+      write(await version({ file: EXECUTABLE, json: flags.has('json'), say }))
       return 0
     case 'healthcheck': {
       const { config } = readConfig({ ...sources, only: ['HOST', 'PORT', 'TLS', 'TLS_CERT_FILE'] })
@@ -94,8 +101,8 @@ async function work(): Promise<number> {
 
 /** This program, to be started as a worker with the settings that it was given. */
 function itself(): Program {
-  // A compiled executable's own file is no file that could be named.
-  const script = Bun.main.startsWith('/$bunfs/') ? [] : [...process.execArgv, Bun.main]
+  // What is in a compiled executable is no file that could be named.
+  const script = EXECUTABLE ? [] : [...process.execArgv, Bun.main]
   return { command: [process.execPath, ...script, 'worker', ...argv], env: process.env }
 }
 

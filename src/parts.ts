@@ -24,6 +24,8 @@ export interface Parts {
   version: string
   /** The commit that it was built from, or `unknown`. */
   commit: string
+  /** The SHA-256 of its file in hex, or nothing where that cannot be read; absent where it has none. */
+  executable: (() => Promise<string | undefined>) | undefined
   log: Log
   /** Told of what is counted. */
   meters: Meters

@@ -2,6 +2,7 @@ import { gateway } from './app.ts'
 import { attestedOf } from './config/attested.ts'
 import { signInOptions } from './config/sign-in.ts'
 import { streamsThatFit } from './descriptors.ts'
+import { digestOf, EXECUTABLE } from './executable.ts'
 import { providers } from './features/auth/providers.ts'
 import { loadSite, type Site } from './features/frontend/site.ts'
 import { keySet } from './gate/keyset.ts'
@@ -90,6 +91,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
     log,
     now: Date.now,
     tee,
+    executable: executable(log),
     attested: attestedOf(config, { FRONTEND_DIR: site?.digest }),
     collateralOf: collateral(config, log),
     ...rooted,
@@ -225,6 +227,17 @@ function renewals(source: Source, first: Taken, { replace }: Listening, log: Log
 
 function collateral({ PCCS_URL: origin }: Config, log: Log) {
   return origin === undefined ? undefined : keptCollateral({ fetchCollateral: pcs(origin, send), now: Date.now, log })
+}
+
+/** A report without it is one all the same, and says less. */
+function executable(log: Log) {
+  if (EXECUTABLE === undefined) return undefined
+  const digest = digestOf(EXECUTABLE)
+  return () =>
+    digest().catch(error => {
+      log('warn', 'executable_failed', { fault: faultOf(error) })
+      return undefined
+    })
 }
 
 interface Kept {

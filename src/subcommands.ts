@@ -17,6 +17,10 @@ interface Declared {
 /** The subcommands: what each does and takes; without one the gateway serves. */
 export const subcommands = {
   worker: {},
+  version: {
+    what: 'print version and commit, and the SHA-256 of this executable',
+    flags: { json: { what: 'print JSON' } },
+  },
   healthcheck: { what: 'exit 0 if the gateway at HOST and PORT says it is well, else 1' },
   status: { what: 'show how the gateway that serves metrics at METRICS_ADDR fares; exit 1 if none answers' },
   rekey: { what: 'put DATA_KEY, or the key of the TEE, in place of DATA_KEY_PREVIOUS' },
@@ -25,6 +29,7 @@ export const subcommands = {
     operands: ['URL'],
     flags: {
       nonce: { value: 'HEX', what: 'the nonce to ask with, 64 hex digits; without it a fresh one' },
+      manifest: { value: 'FILE', what: 'the manifest.json of the release that must run there' },
       'expect-compose-hash': { value: 'HEX', what: 'the SHA-256 of the app-compose.json that must run there' },
       'expect-keyset': { value: 'FILE', what: 'JSON: the keys that must be stated, or those of them that matter' },
       'expect-settings': { value: 'FILE', what: 'JSON: the settings that must be stated, or those that matter' },

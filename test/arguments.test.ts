@@ -12,10 +12,10 @@ describe('the command', () => {
     ['serve', ['--port', '1', '--dev-mode']],
     ['healthcheck', ['healthcheck', '--port=1']],
     ['healthcheck', ['--dev-mode', 'healthcheck']],
-    ['help', ['--help']],
-    ['help', ['-h']],
-    ['help', ['healthcheck', '--version', '--help']],
-    ['version', ['healthcheck', '--version']],
+    ['--help', ['--help']],
+    ['--help', ['-h']],
+    ['--help', ['healthcheck', '--version', '--help']],
+    ['--version', ['version', '--version']],
   ])('is %s for %j', (command, argv) => expect(readCommand(argv)).toMatchObject({ command, faults: [] }))
 
   test('is a known word in the first place only', () => {
@@ -30,7 +30,7 @@ describe('the command', () => {
     )
     fc.assert(
       fc.property(fc.array(word), argv => {
-        expect(['serve', 'healthcheck', 'verify', 'help', 'version']).toContain(readCommand(argv).command)
+        expect(['serve', 'healthcheck', 'verify', '--help', '--version']).toContain(readCommand(argv).command)
       }),
     )
   })

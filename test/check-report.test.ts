@@ -15,9 +15,10 @@ interface Own {
   request_nonce: string
 }
 
+const EXECUTABLE = 'ab'.repeat(32)
 let gateway: Gateway
 beforeAll(async () => {
-  gateway = await setUp({ attested: { ALLOW_PLAINTEXT: false } })
+  gateway = await setUp({ attested: { ALLOW_PLAINTEXT: false }, executable: async () => EXECUTABLE })
 })
 afterAll(clear)
 
@@ -59,7 +60,8 @@ test('an honest report passes, shows key and settings, and passes when these are
   for (const part of ['mode simulated', 'ALLOW_PLAINTEXT: false', 'pass the quote is over my nonce'])
     expect(text).toContain(part)
   expect(expected.EXPECT_KEY).toMatch(/^[\da-f]{64}$/)
-  expect(await run(gateway.kit.url, expected)).toMatchObject({ exit: 0, failed: [], expected })
+  const all = { ...expected, EXPECT_EXECUTABLE: EXECUTABLE }
+  expect(await run(gateway.kit.url, all)).toMatchObject({ exit: 0, failed: [], expected })
 })
 
 describe('it finds', () => {
@@ -105,6 +107,11 @@ describe('it finds', () => {
   ])('%s', async (_, check, age, tamper) => {
     const { exit, failed } = await run(between(tamper, age))
     expect([exit, failed]).toEqual([1, [check]])
+  })
+
+  test('another executable', async () => {
+    const { exit, failed } = await run(gateway.kit.url, { EXPECT_EXECUTABLE: 'cd'.repeat(32) })
+    expect([exit, failed]).toEqual([1, ['the executable is the one that I expect']])
   })
 
   test('another gateway, whose own report is sound', async () => {

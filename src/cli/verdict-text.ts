@@ -1,4 +1,5 @@
 import type { Check } from '../verify/check.ts'
+import type { Members } from '../verify/members.ts'
 import type { Exit, Part, Verdict } from '../verify/report.ts'
 
 /** A verdict, and what it is about. */
@@ -45,13 +46,14 @@ function partLines({ name, checks, claims: { measured, stated, unsigned } }: Par
     name,
     ...checks.map(one => line(one, width)),
     ...(left.length > 0 ? ['  What was started, for you to compare with what should have been:', ...left] : []),
-    ...(stated
-      ? [`  It says to be version ${stated['version']}, commit ${stated['commit']}. Its keys and settings: --json`]
-      : []),
+    ...(stated ? [`  It says to be ${programOf(stated)}. Its keys and settings: --json`] : []),
     ...(unsigned.length > 0 ? [`  Said by the report, and signed by nobody: ${unsigned.join(', ')}`] : []),
     '',
   ]
 }
+
+const programOf = ({ version, commit, executable_sha256: executable = 'unknown' }: Members) =>
+  `version ${version}, commit ${commit}, executable ${executable}`
 
 function line({ name, outcome, why }: Check, width: number): string {
   const mark = outcome === 'fail' ? 'FAIL' : outcome

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Arguments } from '../arguments.ts'
 import type { Collateral } from '../tee/collateral.ts'
+import { Wrong } from '../verify/check.ts'
 import { readCollateral } from '../verify/collateral.ts'
 import type { Expected } from '../verify/gateway.ts'
+import { type Manifest, readManifest } from '../verify/manifest.ts'
 
 /** What `sealgate verify` is asked to do. */
 export interface Options {
@@ -38,10 +40,12 @@ export function optionsOf({ operands, flags, faults }: Arguments, readFile: (pat
   }
   const [composeHash, keyset, settings] = [hex('expect-compose-hash'), json('expect-keyset'), json('expect-settings')]
   const collateral = json('collateral')
+  const manifest = json('manifest')
+  const release = manifest === undefined ? undefined : manifestIn(manifest)
   return {
     url: httpUrl('URL', operands[0] ?? '', /^https?:$/),
     nonce: hex('nonce') ?? randomBytes(32).toString('hex'),
-    expected: { ...(composeHash !== undefined && { composeHash }), keyset, settings },
+    expected: { ...(composeHash !== undefined && { composeHash }), keyset, settings, ...(release && { release }) },
     collaterals: collateral === undefined ? undefined : collateralsIn(collateral),
     pccs: flags.has('pccs') ? httpUrl('--pccs', flags.get('pccs') ?? '', /^https:$/).href : undefined,
     at: timeOf(flags.get('at')),
@@ -64,6 +68,16 @@ function collateralsIn(told: unknown): readonly Collateral[] {
     return [told].flat().map(readCollateral)
   } catch (error) {
     throw new Unclear(`--collateral: ${error instanceof Error ? error.message : 'not understood'}`)
+  }
+}
+
+function manifestIn(told: unknown): Manifest {
+  try {
+    return readManifest(told)
+  } catch (error) {
+    throw new Unclear(
+      `--manifest is no manifest.json of a release: ${error instanceof Wrong ? error.message : 'not understood'}`,
+    )
   }
 }
 

@@ -26,7 +26,11 @@ const OWN = {
   mode: { type: 'string', enum: ['dstack', 'simulated'], description: 'What the gateway was told: no proof.' },
   ...SHARED,
   report_data: { type: 'string', pattern: '^[0-9a-f]{128}$' },
-  statement: { type: 'string', description: 'Canonical JSON (RFC 8785): purpose, version, commit, keyset, settings.' },
+  statement: {
+    type: 'string',
+    description:
+      'Canonical JSON (RFC 8785): purpose, version, commit, executable_sha256 (where there is one), keyset, settings.',
+  },
   event_log: { type: 'string', description: 'JSON, as the guest agent wrote it.' },
   app_compose: text,
   image_digests: { type: 'array', items: text },
@@ -65,7 +69,8 @@ const EXAMPLE = {
     mode: 'dstack',
     ...QUOTED,
     report_data: '0f'.repeat(32) + QUOTED.request_nonce,
-    statement: '{"commit":"…","keyset":{…},"purpose":"sealgate.report_data.v1","settings":{…},"version":"…"}',
+    statement:
+      '{"commit":"…","executable_sha256":"…","keyset":{…},"purpose":"sealgate.report_data.v1","settings":{…},"version":"…"}',
     event_log: '[…]',
     app_compose: '{…}',
     image_digests: [`sha256:${'0f'.repeat(32)}`],

@@ -33,6 +33,7 @@ export type Event =
   | 'models_failed'
   | 'report_failed'
   | 'collateral_failed'
+  | 'executable_failed'
   | 'vpc_login'
   | 'vpc_login_failed'
   | 'tls_renewed'

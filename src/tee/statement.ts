@@ -30,6 +30,8 @@ export interface Stated {
   readonly version: string
   /** Of this program's source; `unknown` where it was not built from one. */
   readonly commit: string
+  /** SHA-256 of this program's file, in hex; none where it runs from its source, or its file cannot be read. */
+  readonly executable: string | undefined
   /** In effect. */
   readonly settings: Settings
   readonly signing: SigningKeys
@@ -43,14 +45,15 @@ export interface Stated {
 const PURPOSE = 'sealgate.report_data.v1'
 
 /** A statement in canonical JSON (RFC 8785): what is hashed is this very text. */
-export function statementOf({ version, commit, settings, signing, spki, hpkeKeys }: Stated): string {
+export function statementOf({ version, commit, executable, settings, signing, spki, hpkeKeys }: Stated): string {
   const keyset = {
     ed25519: receiptKey(signing.ed25519),
     ecdsa: receiptKey(signing.ecdsa),
     ...(spki !== undefined && { tls_spki_sha256: spki }),
     ...(hpkeKeys && { hpke_config_sha256: sha256(hpkeKeys).toString('hex') }),
   }
-  const text = canonicalize({ purpose: PURPOSE, version, commit, keyset, settings })
+  const program = { version, commit, ...(executable !== undefined && { executable_sha256: executable }) }
+  const text = canonicalize({ purpose: PURPOSE, ...program, keyset, settings })
   if (text === undefined) throw new TypeError('a statement that is no JSON')
   return text
 }

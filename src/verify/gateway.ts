@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize'
 import { parseQuote, SIMULATED } from '../tee/quote.ts'
 import { type Check, check, sure, Untold, Wrong } from './check.ts'
 import { expectedCheck } from './expected.ts'
+import type { Manifest } from './manifest.ts'
 import { bytesOf, type Members, objectOf, textOf } from './members.ts'
 
 /** What the one who verifies knows of themselves. */
@@ -19,6 +20,8 @@ export interface Expected {
   readonly composeHash?: string
   readonly keyset?: unknown
   readonly settings?: unknown
+  /** The release that it must be. */
+  readonly release?: Manifest
 }
 
 /**

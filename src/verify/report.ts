@@ -7,6 +7,7 @@ import { type Asked, isSimulated, modeChecks, statementChecks } from './gateway.
 import { attributeChecks, hardwareChecks } from './hardware.ts'
 import { bytesOf, jsonTextOf, type Members, objectOf, textOf } from './members.ts'
 import { composeIn, nearChecks, nearParts, nvidiaChecks } from './near.ts'
+import { RUN_CHECKS, releaseChecks } from './release.ts'
 import { opinionCheck, type SecondOpinion } from './second-opinion.ts'
 
 /** What a report is judged by. */
@@ -40,6 +41,7 @@ const MAY_BE_UNTOLD: ReadonlySet<string> = new Set(['NRAS', 'MRCONFIGID'])
 const SIMULATED = check('hardware', () => {
   throw new Untold('simulated: no hardware signed this')
 })
+const NEEDS_HARDWARE: ReadonlySet<string> = new Set([SIMULATED.name, ...RUN_CHECKS])
 const BOUND = ['request_nonce', 'intel_quote', 'event_log', 'signing_address']
 const OWN = new Set([...BOUND, 'signing_algo', 'report_data', 'statement', 'app_compose', 'collateral'])
 const NEAR = new Set([...BOUND, 'tls_cert_fingerprint'])
@@ -77,8 +79,8 @@ export function judgeReport(report: unknown, given: Given): Verdict {
 
 function exitOf(checks: readonly Check[], simulated: boolean): Exit {
   if (checks.some(({ outcome }) => outcome === 'fail')) return 1
-  const untold = checks.filter(one => one.outcome === 'not checked' && !MAY_BE_UNTOLD.has(one.name))
-  if (untold.some(one => one !== SIMULATED)) return 2
+  const mayBe = (name: string) => MAY_BE_UNTOLD.has(name) || (simulated && NEEDS_HARDWARE.has(name))
+  if (checks.some(({ outcome, name }) => outcome === 'not checked' && !mayBe(name))) return 2
   return simulated ? 3 : 0
 }
 
@@ -95,6 +97,7 @@ function gatewayPart(part: Members, given: Given, simulated: boolean): readonly 
       appCompose: () => textOf(part, 'app_compose'),
       expectedHash: given.expected.composeHash,
     }),
+    ...releaseChecks(part, given.expected, simulated),
   ]
 }
 

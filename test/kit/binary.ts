@@ -3,11 +3,15 @@ import { freshDirectory } from './directory.ts'
 
 const root = join(import.meta.dir, '..', '..')
 
+/** The commit that the executable of the tests says it is of. */
+export const COMMIT = '0c'.repeat(20)
+
 /** Compiles the program as `bun run build` does and gives the executable's path. */
 export async function compile(directory: string): Promise<string> {
   const outfile = join(directory, 'sealgate')
   const flags = ['--compile', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  const build = Bun.spawn([process.execPath, 'build', ...flags, '--outfile', outfile, 'src/main.ts'], {
+  const commit = ['--define', `BUILD_COMMIT='${COMMIT}'`]
+  const build = Bun.spawn([process.execPath, 'build', ...flags, ...commit, '--outfile', outfile, 'src/main.ts'], {
     cwd: root,
     stdout: 'ignore',
     stderr: 'pipe',

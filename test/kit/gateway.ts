@@ -110,6 +110,8 @@ export interface KitOptions {
   activityDays?: number
   /** The TEE it runs in; none unless given. */
   tee?: Tee
+  /** The SHA-256 of its executable; it has none unless given. */
+  executable?: () => Promise<string | undefined>
   /** What Intel publishes about its machine; nobody is asked for it unless given. */
   collateralOf?: CollateralOf
   /** The settings that reports state. */
@@ -186,16 +188,13 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   const log = logger({ format: 'json', level: 'debug', now, write: line => lines.push(line) })
   const { database } = options
   const dataKey = options.dataKey ?? (database === undefined ? undefined : Buffer.from(DATA_KEY, 'hex'))
-  const {
-    store: whole,
-    keys,
-    ...sources
-  } = await openStore({
+  const opened = await openStore({
     url: database ?? `sqlite:${path}`,
     dataKey,
     identityKey: undefined,
     postgres: { ...(options.isClockOff && { now }), ...(options.cluster && { tls: 'off', cluster: options.cluster }) },
   })
+  const { store: whole, keys, ...sources } = opened
   const signing = signingKeys(keys)
   const { jwksUrl = issuer.jwksUrl } = options
   const set = keySet({ load: keySetSource({ call, jwksUrl, issuer: ISSUER }), now, log })
@@ -239,6 +238,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     store,
     keys,
     tee: given.tee,
+    executable: given.executable,
     collateralOf: given.collateralOf,
     signing,
     keySet: set,

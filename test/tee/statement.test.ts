@@ -11,6 +11,7 @@ const statementOf = (given: Given) => stating({ ...given, settings: effectiveSet
 const stated: Given = {
   version: '1.2.3',
   commit: 'c0ffee',
+  executable: undefined,
   mode: 'dstack',
   settings: { ISSUER: 'https://id.example/ü', ALLOW_PLAINTEXT: false, AUDIENCES: null },
   keySource: 'dstack',
@@ -37,6 +38,11 @@ test('it names the key of TLS and the HPKE configuration, where there are such',
   expect(keyset.hpke_config_sha256).toBe(sha256(new Uint8Array([1, 2])))
 })
 
+test('it names the executable, where there is one', () => {
+  const executable = 'ab'.repeat(32)
+  expect(JSON.parse(statementOf({ ...stated, executable })).executable_sha256).toBe(executable)
+})
+
 test('report data are the digest of its UTF-8, and the nonce', () => {
   const [statement, nonce] = [statementOf(stated), '0F'.repeat(32)]
   expect(Buffer.from(reportDataOf(statement, nonce)).toString('hex')).toBe(sha256(statement) + nonce.toLowerCase())
@@ -45,6 +51,7 @@ test('report data are the digest of its UTF-8, and the nonce', () => {
 test.each<[string, Partial<Given>]>([
   ['version', { version: '1.2.4' }],
   ['commit', { commit: 'unknown' }],
+  ['executable', { executable: 'ab'.repeat(32) }],
   ['mode', { mode: 'simulated' }],
   ['setting', { settings: { ...stated.settings, ALLOW_PLAINTEXT: true } }],
   ['source of keys', { keySource: 'file' }],

@@ -22,6 +22,8 @@ interface Deps {
   settings: Readonly<Record<string, unknown>>
   version: string
   commit: string
+  /** SHA-256 of this program's file; absent where it has none. */
+  executable: (() => Promise<string | undefined>) | undefined
   reports: Reports
   /** The HPKE configuration that was relayed last; absent where none is relayed. */
   lastKeys: (() => Uint8Array | undefined) | undefined
@@ -39,7 +41,8 @@ export const attestation = (deps: Deps) => {
     if (!tee || !prove) throw notInATee()
     exchange.hold()
     const { spki } = exchange
-    const proof = await prove(statementOf({ ...deps, spki, hpkeKeys: deps.lastKeys?.() }), nonce)
+    const executable = await deps.executable?.()
+    const proof = await prove(statementOf({ ...deps, executable, spki, hpkeKeys: deps.lastKeys?.() }), nonce)
     const shown = nonce ?? proof.nonce
     const query = queryFor({ ...asked, algorithm, nonce: shown })
     const [reported, collateral] = await Promise.all([

@@ -102,6 +102,14 @@ describe('a report', () => {
     expect([await relayed(), await digest()]).toEqual(['two', sha256('two')])
   })
 
+  test('states the executable, and goes without it while that cannot be read', async () => {
+    const digests = ['aa'.repeat(32), undefined]
+    const { told } = await setUp({ executable: async () => digests.pop() })
+    const stated = async () => JSON.parse((await told()).gateway_attestation.statement)
+    expect(await stated()).not.toHaveProperty('executable_sha256')
+    expect(await stated()).toHaveProperty('executable_sha256', 'aa'.repeat(32))
+  })
+
   test('says which registers the event log does not lead to', async () => {
     const rest = (method: string, told: Record<string, unknown>) => {
       if (method !== 'GetQuote') return told
