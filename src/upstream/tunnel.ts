@@ -37,9 +37,9 @@ function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
   const inner = new Duplex({
     read: () => void (isOpen && near.resume()),
     write: (chunk, _, done) => {
-      const pass = () => void near.write(chunk, done)
-      if (isOpen) pass()
-      else first = pass
+      const go = () => void near.write(chunk, done)
+      if (isOpen) go()
+      else first = go
     },
     final: done => void near.end(done),
     destroy: (error, done) => {
@@ -68,7 +68,9 @@ function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
     if (rest.length > 0) pass(rest)
     first?.()
   })
-  near.on('end', () => (isOpen ? inner.push(null) : fail('closed')))
+  // Both, for TLS to a proxy may be cut off without an end.
+  const over = () => (isOpen ? inner.push(null) : fail('closed'))
+  near.on('end', over).on('close', over)
   near.on('error', cause => (isOpen ? inner.destroy(cause) : fail('unreachable', { cause })))
   return inner
 }

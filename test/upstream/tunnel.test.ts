@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import type { Body } from '../../src/upstream/body.ts'
-import { calls } from '../../src/upstream/call.ts'
+import { calls, isUnsent } from '../../src/upstream/call.ts'
 import type { Egress } from '../../src/upstream/egress.ts'
 import { rootsIn } from '../../src/upstream/roots.ts'
 import { transport } from '../../src/upstream/transport.ts'
@@ -120,6 +120,7 @@ describe.each(ways)('%s through a proxy', (_, ask) => {
         `The proxy on the way refused to connect (${number}).`,
       ])
       expect(problem.cause).toMatchObject({ name: 'ProxyFault', code: `refused_${number}` })
+      expect(isUnsent(problem)).toBe(true)
       expect([proxy.heads.length, target.heard()]).toEqual([1, ''])
       expect(inspect(problem, { depth: 9 })).not.toMatch(/hunter|aGFkY|YWRhOm/)
     },
