@@ -16,7 +16,7 @@ import { signingKeys } from '../src/tee/signing.ts'
 import { tinfoil } from '../src/upstream/backends.ts'
 import { openBody } from '../src/upstream/body.ts'
 import { cacheSecrets } from '../src/upstream/cache-secret.ts'
-import { call } from '../src/upstream/call.ts'
+import { calls } from '../src/upstream/call.ts'
 import { cooldown } from '../src/upstream/cooldown.ts'
 import { enclaves } from '../src/upstream/enclaves.ts'
 import { forwardTo } from '../src/upstream/forward.ts'
@@ -25,6 +25,8 @@ import { replays } from '../src/upstream/replays.ts'
 import { keySetSource } from '../src/upstream/sources.ts'
 import { tapped } from '../src/upstream/stream.ts'
 import { transport } from '../src/upstream/transport.ts'
+
+const { call, send: callOut } = calls()
 
 const [stretch = '', port, upstream = '', jwksUrl = '', path = ''] = Bun.argv.slice(2)
 const now = Date.now
@@ -158,6 +160,7 @@ async function governed({
     docs: false,
     frontend: { site: undefined, policy: '', isSecure: false },
     call,
+    callOut,
     send,
     sealed: backend,
     open: undefined,

@@ -22,6 +22,7 @@ import { StoreFault } from './store/store.ts'
 import { TeeFault } from './tee/find.ts'
 import { SOCKETS } from './tee/sockets.ts'
 import { TlsFault } from './tls/pair.ts'
+import { RootsFault } from './upstream/roots.ts'
 import { LoginFault } from './upstream/vpc.ts'
 import { VERSION } from './version.ts'
 import type { Program } from './workers/child.ts'
@@ -123,7 +124,7 @@ function explain(error: unknown): number {
   const isAway = error instanceof TlsFault && error.code === 'agent'
   const known = isAway || [TeeFault, StoreFault, LoginFault, ListenFault].some(fault => error instanceof fault)
   const misconfigured =
-    !isAway && [ConfigFaults, KeyFault, TlsFault, FrontendFault].some(fault => error instanceof fault)
+    !isAway && [ConfigFaults, KeyFault, TlsFault, FrontendFault, RootsFault].some(fault => error instanceof fault)
   // Of anything else the message stays unsaid: it may quote what nobody should read.
   say(error instanceof Error && (known || misconfigured) ? error.message : `crashed: ${faultOf(error)}`)
   return misconfigured ? 2 : 1

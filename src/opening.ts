@@ -13,8 +13,9 @@ import { findTee, type Search } from './tee/find.ts'
 import { agentKeys } from './tee/keys.ts'
 import { type SigningKeys, signingKeys } from './tee/signing.ts'
 import type { IdentitySource, KeySource, Tee } from './tee/tee.ts'
-import { call } from './upstream/call.ts'
+import { calls } from './upstream/call.ts'
 import { claimsBy } from './upstream/cluster.ts'
+import type { Roots } from './upstream/roots.ts'
 
 /** The database, and all that hangs on the root. */
 export interface Opened {
@@ -45,24 +46,30 @@ export function keeper(
 }
 
 /** Opens the database with the key that is given, else the TEE's. @throws StoreFault, KeyFault or TeeFault */
-export async function opened(config: Config, tee: Tee | undefined, told?: Cluster['told']): Promise<Opened> {
+export async function opened(config: Config, tee: Tee | undefined, around: Around = {}): Promise<Opened> {
   const dataKey = bytesOf(config.DATA_KEY)
   const agent = dataKey ? undefined : keeper(config, tee)
   const given = agent && (await agentKeys(agent))
   const identityKey = bytesOf(config.IDENTITY_HASH_KEY)
-  const postgres = { ...postgresOf(config, told), connections: config.DATABASE_MAX_CONNECTIONS }
+  const postgres = { ...postgresOf(config, around), connections: config.DATABASE_MAX_CONNECTIONS }
   const url = databaseUrlOf(config)
   const open = await openStore({ url, dataKey, agentKey: given?.root, identityKey, postgres })
   return { ...open, signing: signingKeys(given?.receipts ?? open.keys) }
 }
 
+/** What the members of a cluster are asked by, and told. */
+interface Around {
+  readonly told?: Cluster['told']
+  readonly roots?: Roots | undefined
+}
+
 /** Where PostgreSQL is, if that changes, and whom it must show itself to be. @throws StoreFault */
-export function postgresOf(config: DatabaseSettings, told?: Cluster['told']): PostgresOptions {
+export function postgresOf(config: DatabaseSettings, { told, roots }: Around): PostgresOptions {
   const [urls, path] = [clusterUrlsOf(config), config.DATABASE_CA_FILE]
   const refreshMs = config.DATABASE_REFRESH_INTERVAL * 1000
   return {
     tls: databaseTlsOf(config) !== 'verify-full' ? 'off' : path === undefined ? {} : { ca: authorities(path) },
-    cluster: urls && { claims: claimsBy(urls, call), refreshMs, told },
+    cluster: urls && { claims: claimsBy(urls, calls({ roots }).call), refreshMs, told },
   }
 }
 

@@ -9,7 +9,6 @@ import { shutModels } from './protocol/shut-models.ts'
 import { sharedClock } from './store/store.ts'
 import type { Backend } from './upstream/backends.ts'
 import { cacheSecrets } from './upstream/cache-secret.ts'
-import { send as callOut } from './upstream/call.ts'
 import { claimer } from './upstream/claim.ts'
 import { type Cooldown, cooldown } from './upstream/cooldown.ts'
 import { enclaves } from './upstream/enclaves.ts'
@@ -45,7 +44,7 @@ export const backendNames = ({ sealed, open }: Pick<Parts, 'sealed' | 'open'>) =
 
 /** What goes up, and what is asked there on everybody's behalf. */
 export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick<Rules, 'current'>) {
-  const { version, now, keys, sealed, open, plaintext, meters } = parts
+  const { version, now, keys, sealed, open, plaintext, meters, callOut } = parts
   const shared = {
     ...parts,
     rules,
@@ -79,7 +78,7 @@ export function wayOut(parts: Parts, owned: Belongings, { current: rules }: Pick
 
 /** The way to a backend that keeps things, and what sees to it that none is left there that nobody owns. */
 function keepingAt(shared: Shared & { judge: Reading['judge'] }, { forget }: Belongings) {
-  const ask = errand({ ...shared, send: callOut })
+  const ask = errand({ ...shared, send: shared.callOut })
   // What one gateway left undone another takes up, by the same clock.
   const rows = { ...shared, now: sharedClock(shared.store, shared.now) }
   const deps = { ...shared, ask, makings: makings(rows), onBehalf: onBehalf({ ...shared, ask }), forget }

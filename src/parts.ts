@@ -15,7 +15,7 @@ import type { Store } from './store/store.ts'
 import type { SigningKeys } from './tee/signing.ts'
 import type { IdentitySource, KeySource, Tee } from './tee/tee.ts'
 import type { Backend } from './upstream/backends.ts'
-import type { Call } from './upstream/call.ts'
+import type { Call, Send } from './upstream/call.ts'
 import type { CollateralOf } from './upstream/collateral.ts'
 import type { Transport } from './upstream/transport.ts'
 
@@ -88,6 +88,8 @@ export interface Parts {
   /** Origins whose pages may call. */
   origins: readonly string[]
   call: Call
+  /** What asks others something small. */
+  callOut: Send
   send: Transport
   /** Seconds after an answer in which a connection must bring its next request whole. */
   idleSeconds: number

@@ -26,9 +26,11 @@ import type { Pair } from './tls/pair.ts'
 import { CERTIFICATES_MS, renewing } from './tls/renewing.ts'
 import type { Source, Taken } from './tls/source.ts'
 import { fixed, openai, tinfoil } from './upstream/backends.ts'
-import { call, send } from './upstream/call.ts'
+import { type Calls, calls } from './upstream/call.ts'
 import { keptCollateral } from './upstream/collateral.ts'
+import type { Egress } from './upstream/egress.ts'
 import { pcs } from './upstream/pcs.ts'
+import { rootsIn } from './upstream/roots.ts'
 import { keySetSource } from './upstream/sources.ts'
 import { transport } from './upstream/transport.ts'
 import { vpc } from './upstream/vpc.ts'
@@ -74,13 +76,16 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   // Before anything is opened or made: what dev mode would write has no place in a TEE.
   const tee = await teeOf(given, { sockets, log: once })
   const site = siteOf(given, once)
-  const rooted = await opened(given, tee, clusterNews(log))
+  const egress = egressOf(given)
+  const { roots } = egress
+  const out = calls(egress)
+  const rooted = await opened(given, tee, { told: clusterNews(log), roots })
   const dev = given.DEV_MODE ? await (await import('./dev/mode.ts')).devMode(given) : undefined
   const config = { ...given, ...dev?.settings }
   const source = link ? undefined : certificates(config, tee, Date.now)
   const pair = link?.pair ?? (await source?.load())
 
-  const issuerKeys = keySetOf(config, log)
+  const issuerKeys = keySetOf(config, out, log)
   const { followed } = rooted.store
   const measured = await measuring(config, { tee: tee?.mode, keysAgeMs: issuerKeys?.ageMs, followed, log, link })
   const store = measured.timed(rooted.store)
@@ -92,15 +97,15 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
     now: Date.now,
     tee,
     executable: executable(log),
-    attested: attestedOf(config, { FRONTEND_DIR: site?.digest }),
-    collateralOf: collateral(config, log),
+    attested: attestedOf(config, { FRONTEND_DIR: site?.digest, CA_FILE: roots?.digest }),
+    collateralOf: collateral(config, out, log),
     ...rooted,
     store,
     meters: measured.meters,
     keySet: issuerKeys,
-    ...chosen(config),
+    ...chosen(config, egress, out),
     frontend: { site, policy: config.FRONTEND_CSP, isSecure: isReachedByHttps(config) },
-    ...(await backends(config, { store, keys, log })),
+    ...(await backends(config, { store, keys, log, send: out.send })),
     limiter: limiterOf(config, store),
     slots: open,
     ledger: booked,
@@ -144,7 +149,12 @@ function listens({ HOST: host, PORT, TLS_MIN_VERSION: minVersion }: Config, { fe
   return listener
 }
 
-function keySetOf({ JWKS_URL: jwksUrl, ISSUER: issuer }: Config, log: Log) {
+/** How others are reached. @throws RootsFault */
+function egressOf({ CA_FILE, UPSTREAM_PROXY: proxy }: Config): Egress {
+  return { roots: rootsIn(CA_FILE), proxy: proxy && new URL(proxy.reveal()) }
+}
+
+function keySetOf({ JWKS_URL: jwksUrl, ISSUER: issuer }: Config, { call }: Calls, log: Log) {
   if ((jwksUrl ?? issuer) === undefined) return undefined
   return keySet({ load: keySetSource({ call, jwksUrl, issuer }), now: Date.now, log })
 }
@@ -173,13 +183,14 @@ function isReachedByHttps({ TLS, TLS_CERT_FILE, PUBLIC_URL }: Config): boolean {
 }
 
 /** The parts that the configuration alone decides. */
-function chosen(config: Config) {
+function chosen(config: Config, egress: Egress, { send, call }: Calls) {
   const places = signInOptions(config)
   const headerMs = config.UPSTREAM_HEADER_SECONDS * 1000
   return {
     version: VERSION,
     commit: COMMIT,
     call,
+    callOut: send,
     stallMs: BODY_MS,
     idleSeconds: KEEP_ALIVE_SECONDS,
     expected: { issuer: config.ISSUER, audiences: config.AUDIENCES ?? [] },
@@ -203,7 +214,7 @@ function chosen(config: Config) {
     origins: config.CORS_ALLOWED_ORIGINS ?? [],
     maxJsonBytes: config.MAX_JSON_BYTES,
     headerMs,
-    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs }),
+    send: transport({ connectMs: CONNECT_MS, bodyMs: BODY_MS, headerMs }, egress),
     proxies: config.TRUSTED_PROXIES ?? [],
     atcUrl: config.TINFOIL_ATC_URL,
     docs: config.DOCS,
@@ -225,7 +236,7 @@ function renewals(source: Source, first: Taken, { replace }: Listening, log: Log
   return setInterval(renewing({ source, first, replace, now: Date.now, log }), CERTIFICATES_MS)
 }
 
-function collateral({ PCCS_URL: origin }: Config, log: Log) {
+function collateral({ PCCS_URL: origin }: Config, { send }: Calls, log: Log) {
   return origin === undefined ? undefined : keptCollateral({ fetchCollateral: pcs(origin, send), now: Date.now, log })
 }
 
@@ -244,6 +255,7 @@ interface Kept {
   store: Store
   keys: Keys
   log: Log
+  send: Calls['send']
 }
 
 /** The backends that are configured, with the keys for them. */
@@ -255,7 +267,7 @@ async function backends(config: Config, kept: Kept) {
   }
 }
 
-async function credentials(baseUrl: string, config: Config, { store, keys, log }: Kept) {
+async function credentials(baseUrl: string, config: Config, { store, keys, log, send }: Kept) {
   const { VPC_SHARED_SECRET: secret, VPC_CLIENT_ID: clientId, OPENAI_API_KEY = new Secret('') } = config
   if (!secret) return fixed(OPENAI_API_KEY)
   const at = { baseUrl, clientId, secret }

@@ -159,6 +159,7 @@ describe('secrets', () => {
       'GOOGLE_CLIENT_SECRET',
       'GITHUB_CLIENT_SECRET',
       'OIDC_CLIENT_SECRET',
+      'UPSTREAM_PROXY',
       'DATABASE_PASSWORD',
       'DATA_KEY',
       'DATA_KEY_PREVIOUS',
@@ -167,9 +168,10 @@ describe('secrets', () => {
       'VPC_SHARED_SECRET',
     ])
     for (const key of secrets) {
-      const env = { [`${key}_FILE`]: '/hex' }
+      const path = key === 'UPSTREAM_PROXY' ? '/proxy' : '/hex'
+      const env = { [`${key}_FILE`]: path }
       const value: unknown = readConfig({ env, argv: [], readFile, only: [key, 'DEV_MODE'] }).config[key]
-      expect(value instanceof Secret && value.reveal()).toBe(hex)
+      expect(value instanceof Secret && value.reveal()).toBe(readFile(path).trim())
     }
   })
 

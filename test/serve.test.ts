@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { existsSync, symlinkSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadSite } from '../src/features/frontend/site.ts'
 import { userOwnerOf } from '../src/protocol/principal.ts'
@@ -9,6 +10,7 @@ import { TeeFault } from '../src/tee/find.ts'
 import type { Taken } from '../src/tls/source.ts'
 import type { Link } from '../src/workers/link.ts'
 import { agentOnSocket, socketPath } from './kit/agent.ts'
+import { ROOT } from './kit/certificates.ts'
 import { dev, needed, read } from './kit/config.ts'
 import { runOn } from './kit/database.ts'
 import { freshDirectory } from './kit/directory.ts'
@@ -102,6 +104,37 @@ test('a front end that is not there stops a start in one line, with 2, and leave
     2,
     'sealgate: FRONTEND_DIR: "dist" cannot be read (ENOENT): name the folder that a build wrote, such as dist.\n',
   ])
+  expect(existsSync(join(cwd, 'x.db'))).toBe(false)
+})
+
+test('a start while the proxy is away serves, says why nothing is reached, and reports both settings', async () => {
+  const cwd = freshDirectory()
+  writeFileSync(join(cwd, 'roots.pem'), ROOT)
+  const away = { UPSTREAM_PROXY: 'http://ada:hunter2@127.0.0.1:1', CA_FILE: join(cwd, 'roots.pem') }
+  const { url, said, stop } = await served(dev({ ...HERE, ...away, JWKS_URL: 'https://id.example/keys' }).config)
+  await eventually(() => said().includes('keys_failed'))
+  const report = (await (await fetch(`${url}/v1/attestation/report`)).json()) as {
+    gateway_attestation: { statement: string }
+  }
+  await stop()
+  const digest = `sha256:${createHash('sha256').update(ROOT).digest('hex')}`
+  const { settings } = JSON.parse(report.gateway_attestation.statement)
+  expect(settings).toMatchObject({ CA_FILE: digest, proxied: true })
+  expect(settings).not.toHaveProperty('UPSTREAM_PROXY')
+  expect(said()).toMatch(/keys_failed .*ProxyFault\/unreachable/)
+  expect(said()).not.toContain('hunter2')
+})
+
+test.each([
+  ['nowhere.pem', 'cannot be read (ENOENT): name a file of certificates in PEM.'],
+  ['x.pem', 'holds no certificate in PEM: name a file that does.'],
+])('roots in %s stop a start in one line, with 2, and leave nothing behind', (path, words) => {
+  const cwd = freshDirectory()
+  writeFileSync(join(cwd, 'x.pem'), 'nothing')
+  const main = join(import.meta.dir, '../src/main.ts')
+  const args = ['--dev-mode', '--ca-file', path, '--database-url', 'sqlite:x.db']
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, main, ...args], { cwd, env: {} })
+  expect([exitCode, stderr.toString()]).toEqual([2, `sealgate: CA_FILE: "${path}" ${words}\n`])
   expect(existsSync(join(cwd, 'x.db'))).toBe(false)
 })
 

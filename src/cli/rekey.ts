@@ -18,10 +18,12 @@ import type { Agent } from '../tee/agent.ts'
 import { keptSigned } from '../tee/kept-receipt.ts'
 import { type AgentKeys, agentKeys } from '../tee/keys.ts'
 import { signingKeys } from '../tee/signing.ts'
+import { rootsIn } from '../upstream/roots.ts'
 
 /** The settings that it reads. */
 export const REKEY_SETTINGS = [
   ...DATABASE_SETTINGS,
+  'CA_FILE',
   'DATA_KEY',
   'DATA_KEY_PREVIOUS',
   'IDENTITY_HASH_KEY',
@@ -46,7 +48,7 @@ export async function rekey(given: Given, agent: Agent | undefined, say: Say): P
   const path = sqlitePathOf(url)
   const roots = await chosen(given, agent, path)
   if (path !== undefined && !existsSync(path)) throw new StoreFault(`There is no database ${path}: check DATABASE_URL.`)
-  const store = await openDatabase(url, { ...postgresOf(given), ...POSTGRES })
+  const store = await openDatabase(url, { ...postgresOf(given, { roots: rootsIn(given.CA_FILE) }), ...POSTGRES })
   // Closed, all of it is on the disk before the old key is put aside.
   const end = await resealed(store, roots, say).finally(() => store.close())
   say(`rekey: ${end} ${roots.next}${roots.isBeside ? setAside(path, roots.root) : ''}`)

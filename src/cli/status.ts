@@ -1,6 +1,6 @@
 import type { Address } from '../protocol/kinds.ts'
 import { Problem } from '../protocol/problem.ts'
-import { send } from '../upstream/call.ts'
+import { calls } from '../upstream/call.ts'
 import { reachable } from './healthcheck.ts'
 import { readSamples, type Samples } from './samples.ts'
 import { statusText } from './status-text.ts'
@@ -63,7 +63,12 @@ function whyNot(error: unknown): string {
 }
 
 async function samplesAt(url: string): Promise<Samples> {
-  const answer = await send({ url, headers: { accept: 'text/plain' }, withinMs: WITHIN_MS, maxBytes: MOST_BYTES })
+  const answer = await calls().send({
+    url,
+    headers: { accept: 'text/plain' },
+    withinMs: WITHIN_MS,
+    maxBytes: MOST_BYTES,
+  })
   if (answer.status !== 200) throw new Answered(answer.status)
   return readSamples(await answer.text())
 }

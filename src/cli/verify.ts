@@ -2,7 +2,7 @@ import type { Arguments } from '../arguments.ts'
 import { faultOf } from '../protocol/log.ts'
 import { Problem } from '../protocol/problem.ts'
 import { type Collateral, platformNamedIn } from '../tee/collateral.ts'
-import { send } from '../upstream/call.ts'
+import { calls } from '../upstream/call.ts'
 import { type FetchCollateral, pcs } from '../upstream/pcs.ts'
 import { INTEL_ROOT } from '../verify/certificates.ts'
 import { Wrong } from '../verify/check.ts'
@@ -49,7 +49,7 @@ async function collateralsFor(report: unknown, { pccs }: Options): Promise<reado
   if (pccs === undefined) return ownCollateral(report)
   const platforms = quotesIn(report).flatMap(quote => platformNamedIn(quote) ?? [])
   const distinct = new Map(platforms.map(platform => [platform.fmspc + platform.authority, platform]))
-  const [fetched, fetchFor]: [Collateral[], FetchCollateral] = [[], pcs(pccs, send)]
+  const [fetched, fetchFor]: [Collateral[], FetchCollateral] = [[], pcs(pccs, calls().send)]
   // One after another: a report may name many that are not there.
   for (const platform of distinct.values()) fetched.push(await fetchFor(platform))
   return fetched

@@ -4,8 +4,9 @@ import { type Config, type Key, rows } from '../settings.ts'
 import { databaseTlsOf } from './database.ts'
 
 /**
- * The settings that change what a caller is promised, by name; one that is not given is `null`, and one that names a folder
- * is the digest of what is in it. And where TLS ends, and whether the database is reached by it.
+ * The settings that change what a caller is promised, by name; one that is not given is `null`, and one that names a file
+ * or a folder is the digest of what is in it. And
+ * where TLS ends, whether the database is reached by it, and whether a proxy is on the way out, who learns whom we ask.
  */
 export function attestedOf(
   config: Config,
@@ -18,7 +19,8 @@ export function attestedOf(
   })
   // A key in a file is known to whoever wrote that, and the setting TLS is off beside it.
   const tls = config.TLS_CERT_FILE === undefined ? config.TLS : 'files'
-  return { ...Object.fromEntries(given), tls, DATABASE_TLS: databaseTlsOf(config) ?? null }
+  const proxied = config.UPSTREAM_PROXY !== undefined
+  return { ...Object.fromEntries(given), tls, proxied, DATABASE_TLS: databaseTlsOf(config) ?? null }
 }
 
 /** The query of an address may hold a token of the operator's: that it is another one shows all the same. */

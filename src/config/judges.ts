@@ -19,6 +19,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeFrontend(reading)
   judgeTee(config, reading)
   judgeWorkers(config, reading)
+  judgeProxy(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
 }
@@ -47,6 +48,15 @@ function judgeWorkers({ WORKERS = 1, DATABASE_URL }: Partial<Config>, { dev, fau
       'WORKERS: several cannot share a database in memory: give DATABASE_URL a file or PostgreSQL, or WORKERS=1',
     )
   if (dev) faults.push('WORKERS: dev mode is one process, with stand-ins of its own: set WORKERS=1')
+}
+
+function judgeProxy(config: Partial<Config>, { faults }: Reading): void {
+  if (!config.UPSTREAM_PROXY) return
+  for (const key of ['TINFOIL_BASE_URL', 'TINFOIL_ATC_URL', 'OPENAI_BASE_URL', 'JWKS_URL', 'PCCS_URL'] as const) {
+    const address = config[key]
+    if (address && travelsInTheClear(address))
+      faults.push(`${key}: ${quoted(address)} is plain http, which UPSTREAM_PROXY does not carry: use https`)
+  }
 }
 
 function judgeKeySet({ JWKS_URL, ISSUER }: Partial<Config>, reading: Reading): void {

@@ -167,6 +167,23 @@ export const baseUrls: Kind<readonly string[]> = {
   },
 }
 
+/** Where a forward proxy is, with its user and password if it asks for them. */
+export const proxyUrl: Kind<string> = {
+  expects: 'an http or https URL of a proxy, like http://USER:PASSWORD@HOST:PORT (a % in it as %25)',
+  read: text => {
+    const url = /^https?:\/\/[^\s?#]+$/i.test(text) ? URL.parse(text) : null
+    return url?.pathname === '/' && isDecodable(url.username + url.password) ? url.href : undefined
+  },
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text).isWellFormed()
+  } catch {
+    return false
+  }
+}
+
 /** An issuer of OpenID Connect, which is compared exactly and so kept as it is written. */
 export const issuer: Kind<string> = {
   expects: baseUrl.expects,

@@ -1,4 +1,4 @@
-import { host, integer, networks, origins } from '../protocol/kinds.ts'
+import { host, integer, networks, origins, path, proxyUrl } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** Where the gateway is reached, and through what. */
@@ -31,5 +31,20 @@ export const network = {
     attested: false,
     what: 'Networks of the proxies in front, as CIDR between commas: their `X-Forwarded-For` tells who calls.',
     why: 'Operators behind a load balancer: else all callers share its limit on public routes.',
+  },
+  CA_FILE: {
+    kind: path,
+    unset: 'the public authorities alone',
+    attested: 'content',
+    what: 'Private roots in PEM, trusted besides the public ones for what goes out over https; read once, at the start.',
+    why: 'Operators whose backends or providers have certificates of their own; PostgreSQL has DATABASE_CA_FILE.',
+  },
+  UPSTREAM_PROXY: {
+    kind: proxyUrl,
+    secret: true,
+    unset: 'none, whatever `HTTPS_PROXY` says',
+    attested: false,
+    what: 'The forward proxy to every other machine, as `http://USER:PASSWORD@HOST:PORT`; reports tell that there is one.',
+    why: 'Operators whose machines reach the world by a proxy alone; mostly given as a file.',
   },
 } as const satisfies Readonly<Record<string, Setting>>

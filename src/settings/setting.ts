@@ -13,7 +13,7 @@ interface Open {
   readonly secret?: never
   /**
    * Whether the statement that a TEE quotes tells it: where it changes what a caller is promised, but not where it is
-   * tuned to the load or may hold a password. Of what names people only the `digest`; of a folder that of its `content`.
+   * tuned to the load or may hold a password. Of what names people only the `digest`; of a file or folder that of its `content`.
    */
   readonly attested: boolean | 'digest' | 'content'
 }

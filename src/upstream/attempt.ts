@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem } from '../protocol/problem.ts'
+import { ProxyFault } from './proxy-fault.ts'
 
 interface Told {
   /** A connection is being made: none of the kept ones was free. */
@@ -44,7 +45,7 @@ export function listen(request: ClientRequest, { connecting, reached, answered, 
       connected = true
       reached()
     }
-    if (!given.connecting) return stands()
+    if (!isPending(given)) return stands()
     connecting()
     given.once('encrypted' in given ? 'secureConnect' : 'connect', stands)
   })
@@ -63,7 +64,13 @@ export function listen(request: ClientRequest, { connecting, reached, answered, 
   request.on('close', () => isAnswered || fail(unusable(), isUntaken()))
 }
 
+/** Whether it is still to stand: through a proxy there is a connection before there is one to the upstream. */
+function isPending(socket: Socket): boolean {
+  return socket.connecting || ('secureConnecting' in socket && socket.secureConnecting === true)
+}
+
 function unusable(cause?: NodeJS.ErrnoException): Problem {
+  if (cause instanceof ProxyFault) return cause.problem
   return cause?.code?.startsWith('HPE_')
     ? malformed(cause)
     : new Problem('upstream_unreachable', 'The upstream could not be reached.', { cause })

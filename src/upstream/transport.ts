@@ -4,6 +4,7 @@ import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
 import { listen } from './attempt.ts'
 import { type Body, goneFrom, requestStalled } from './body.ts'
+import { agents, type Egress } from './egress.ts'
 import { upload } from './upload.ts'
 
 /** A request on its way to an upstream. */
@@ -40,11 +41,11 @@ export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
 
 // node:http(s) and not fetch: fetch lets a process have 256 requests at once and hides an answer's trailers.
 /** A transport that keeps connections for the next request, follows nothing and verifies every certificate. */
-export function transport(patience: Patience): Transport {
+export function transport(patience: Patience, egress: Egress = {}): Transport {
   // An idle connection goes before the usual servers close it: a request sent on a closing one is lost.
   const pool = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256, timeout: 30_000 }
-  const plain = new http.Agent(pool)
-  const secure = new https.Agent(pool)
+  const kept = agents(pool, egress, patience.connectMs)
+  const fresh = agents({}, egress, patience.connectMs)
 
   return outgoing => {
     const { origin, method, path, headers } = outgoing
@@ -52,10 +53,12 @@ export function transport(patience: Patience): Transport {
     const host = hostname.replace(/^\[|\]$/g, '')
     const options = { host, port, method, path, headers }
     // A second try takes no kept connection, which might be closing too, but a new one for itself.
-    const open = (again: boolean) =>
-      protocol === 'https:'
-        ? https.request({ ...options, agent: !again && secure, rejectUnauthorized: true })
-        : http.request({ ...options, agent: !again && plain })
+    const open = (again: boolean) => {
+      const agent = (again ? fresh : kept)(origin)
+      return protocol === 'https:'
+        ? https.request({ ...options, agent, rejectUnauthorized: true })
+        : http.request({ ...options, agent })
+    }
     return attend(open, outgoing, patience)
   }
 }

@@ -12,7 +12,8 @@ const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).dig
 describe('what reports state of the settings', () => {
   test('is each that is meant for it, and no secret', () => {
     const meant = rows.filter(([, row]) => row.attested !== false)
-    expect(Object.keys(attested()).sort()).toEqual([...meant.map(([key]): string => key), 'tls'].sort())
+    const own = ['tls', 'proxied']
+    expect(Object.keys(attested()).sort()).toEqual([...meant.map(([key]): string => key), ...own].sort())
     expect(meant.filter(([, row]) => row.secret)).toEqual([])
     const { kind, what, why } = rows[0]![1]
     // @ts-expect-error: no row can say so.
@@ -67,10 +68,16 @@ describe('what reports state of the settings', () => {
     })
   })
 
-  test('tells of a folder what is in it, and not where it is', () => {
-    const digest = sha256('a list of files')
-    expect(attested({ FRONTEND_DIR: '/private/dist' }, { FRONTEND_DIR: digest })['FRONTEND_DIR']).toBe(digest)
-    expect(attested()['FRONTEND_DIR']).toBeNull()
+  test.each(['FRONTEND_DIR', 'CA_FILE'] as const)('tells of %s what is in it, and not where it is', key => {
+    const digest = sha256('what is in it')
+    expect(attested({ [key]: '/private/place' }, { [key]: digest })[key]).toBe(digest)
+    expect(attested()[key]).toBeNull()
+  })
+
+  test('says whether a proxy is on the way out, and neither where it is nor what opens it', () => {
+    const told = attested({ UPSTREAM_PROXY: `http://private:${marked}@proxy.internal:3128` })
+    expect([told['proxied'], attested()['proxied']]).toEqual([true, false])
+    expect(JSON.stringify(told)).not.toMatch(new RegExp(`private|internal|3128|${marked}`))
   })
 
   test('shows of the query of an address that it is another one, and not what it is', () => {

@@ -10,6 +10,14 @@ test('inference over plain http is for loopback, or for dev mode', () => {
   expect(read({ ...needed, TINFOIL_BASE_URL: 'http://[::1]:8080' }).warnings).toEqual([])
 })
 
+test('what a proxy is to carry is https, or on this machine', () => {
+  const env = { TINFOIL_BASE_URL: 'http://enclave.example', JWKS_URL: 'http://localhost:9000/keys' }
+  expect(faultsOf(() => dev({ ...env, UPSTREAM_PROXY: 'http://proxy.example:3128' }))).toEqual([
+    'TINFOIL_BASE_URL: "http://enclave.example" is plain http, which UPSTREAM_PROXY does not carry: use https',
+  ])
+  expect(dev(env).config.UPSTREAM_PROXY).toBeUndefined()
+})
+
 test('a key set or discovery over plain http is warned of', () => {
   const { JWKS_URL, ...discovery } = needed
   const warning = 'is plain http: whoever sits on the way can sign in as anyone. Use https'

@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
 import { type KeySet, keySet } from '../../src/gate/keyset.ts'
-import { type Call, call } from '../../src/upstream/call.ts'
+import { type Call, calls } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Clock, clockAt } from '../kit/clock.ts'
 import { type Published, publish, signer } from '../kit/jwt.ts'
 import { outcome, problemOf } from '../kit/problem.ts'
+
+const { call } = calls()
 
 const [one, two] = [await signer('one'), await signer('two')]
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'bun:test'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { claimsBy } from '../../src/upstream/cluster.ts'
 import { DATA_KEY, runOn } from '../kit/database.ts'
 import { devGateways } from '../kit/dev.ts'
@@ -7,6 +7,8 @@ import { booked } from '../kit/entries.ts'
 import { twoServers } from '../kit/patroni.ts'
 import { postgresServer, type Server } from '../kit/postgres.ts'
 import { chunk, eventually, stages } from '../kit/stage.ts'
+
+const { call } = calls()
 
 let own: Server
 beforeAll(async () => {

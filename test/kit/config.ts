@@ -13,6 +13,7 @@ const files: Readonly<Record<string, string>> = {
   '/two-newlines': `${marked}\n\n`,
   '/empty': '\n',
   '/hex': hex,
+  '/proxy': 'http://ada:secret@proxy.example:3128/\n',
 }
 
 /** Reads one of the files that these tests name. */

@@ -25,8 +25,9 @@ import { signingKeys } from '../../src/tee/signing.ts'
 import { effectiveSettings } from '../../src/tee/statement.ts'
 import type { Tee } from '../../src/tee/tee.ts'
 import { fixed, openai, tinfoil } from '../../src/upstream/backends.ts'
-import { type Call, call as callOut, send as sendOut } from '../../src/upstream/call.ts'
+import { type Call, calls } from '../../src/upstream/call.ts'
 import type { CollateralOf } from '../../src/upstream/collateral.ts'
+import type { Egress } from '../../src/upstream/egress.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type Patience, type Transport, transport } from '../../src/upstream/transport.ts'
 import { vpc } from '../../src/upstream/vpc.ts'
@@ -92,6 +93,8 @@ export interface KitOptions {
   jwksUrl?: string
   /** How documents of others are fetched; as main does unless given. */
   call?: Call
+  /** How other machines are reached; directly, trusting the public roots, unless told. */
+  egress?: Egress
   /** The longest body that is read; 32 MiB unless told. */
   maxJsonBytes?: number
   /** How long sessions last; 30 days idle and 90 at most unless told. */
@@ -159,7 +162,6 @@ const DEFAULTS = {
   path: ':memory:',
   dataKey: undefined,
   now: Date.now,
-  call: callOut,
   patience: {},
   idleSeconds: 30,
   enclaveHosts: ['inference.tinfoil.sh'],
@@ -181,7 +183,8 @@ const NO_SIGN_IN = { frontendUrl: undefined, callbackOrigins: [], sessionInRedir
 
 /** Starts a gateway as main does, with the parts a test wants to choose. */
 export async function startGateway(given: KitOptions): Promise<Kit> {
-  const options = { ...DEFAULTS, atcUrl: given.upstream, ...given }
+  const out = calls(given.egress)
+  const options = { ...DEFAULTS, call: out.call, atcUrl: given.upstream, ...given }
   const { upstream, rpm, burst, concurrent, tokenLimit, path, now, patience, idleSeconds, call } = options
   const issuer = await devIssuer()
   const lines: string[] = []
@@ -215,7 +218,7 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
   })
   const url = server.url.origin
   const at = { baseUrl: `${options.cloud}/v1`, clientId: 'kit', secret: new Secret(options.vpcSecret ?? '') }
-  const byLogin = () => vpc({ at, send: sendOut, store, fields: fields(keys.fields), now, log })
+  const byLogin = () => vpc({ at, send: out.send, store, fields: fields(keys.fields), now, log })
   const credentials = options.vpcSecret === undefined ? fixed(new Secret(CLOUD_KEY)) : byLogin()
   const backends = {
     sealed: options.isSealing ? tinfoil(upstream, new Secret(UPSTREAM_KEY)) : undefined,
@@ -247,22 +250,16 @@ export async function startGateway(given: KitOptions): Promise<Kit> {
     ledger: booked,
     stallMs: allPatience.bodyMs,
     headerMs: allPatience.headerMs,
-    send: options.send ?? transport(allPatience),
+    callOut: out.send,
+    send: options.send ?? transport(allPatience, given.egress),
   })
   const sealing = { store, now, fields: fields(keys.fields), lookupKey: keys.lookup }
   const begins = sessions({ ...sealing, log, days: options.sessionDays })
   const [mock, meet] = [signIn({ ...sealing, sessions: begins }), people(sealing)]
   const begun = async (who: Identity) => {
     const met = await meet(who)
-    return {
-      ...met,
-      session: await begins.begin({
-        ...met,
-        method: who.provider,
-        email: who.isProven ? who.email : null,
-        domain: who.domain,
-      }),
-    }
+    const email = who.isProven ? who.email : null
+    return { ...met, session: await begins.begin({ ...met, method: who.provider, email, domain: who.domain }) }
   }
   return {
     url,

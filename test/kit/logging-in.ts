@@ -4,11 +4,13 @@ import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { type Send, send } from '../../src/upstream/call.ts'
+import { calls, type Send } from '../../src/upstream/call.ts'
 import { vpc } from '../../src/upstream/vpc.ts'
 import { clockAt } from './clock.ts'
 import { clouds } from './cloud.ts'
 import { DATA_KEY } from './database.ts'
+
+const { send } = calls()
 
 /** What a gateway and a cloud both know. */
 export const SECRET = 'what both sides know'

@@ -1,6 +1,8 @@
 import { Problem } from '../../src/protocol/problem.ts'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { transport } from '../../src/upstream/transport.ts'
+
+const { call } = calls()
 
 // A process of its own, for what only an environment given at the start can show: asks a URL both ways that the gateway
 // has, and prints what came of each.

@@ -1,10 +1,12 @@
 import { signInOptions } from '../../src/config/sign-in.ts'
 import type { SignInOptions } from '../../src/features/auth/flow.ts'
 import { providers } from '../../src/features/auth/providers.ts'
-import { send } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { dev } from './config.ts'
 import { type FakeGithub, startGithub } from './github.ts'
 import { type FakeOidc, startOidc } from './oidc.ts'
+
+const { send } = calls()
 
 type Env = Readonly<Record<string, string>>
 

@@ -1,10 +1,12 @@
 import { expect } from 'bun:test'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { type Clock, clockAt } from './clock.ts'
 import { type Counting, countingUpstream } from './counting.ts'
 import { AUDIENCE, ISSUER, type Kit, startGateway } from './gateway.ts'
 import { type Published, publish, type Signer, signer } from './jwt.ts'
 import { rawRequest } from './raw.ts'
+
+const { call } = calls()
 
 /** How far a refused token came: `claims` is behind the signature, everything else before it. */
 export type Stage = 'missing' | 'form' | 'key' | 'signature' | 'claims'

@@ -1,8 +1,10 @@
 import { oidcProvider } from '../../src/features/auth/oidc.ts'
 import type { Attempt, Identity, Provider } from '../../src/features/auth/provider.ts'
 import { Secret } from '../../src/protocol/secret.ts'
-import { send } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { cookieJar } from './jar.ts'
+
+const { send } = calls()
 
 /** Where the browser is sent back to; nobody listens there. */
 export const REDIRECT_URI = 'https://gateway.example/v1/auth/callback'

@@ -13,12 +13,12 @@ export interface Terminator {
   stop(): Promise<void>
 }
 
-/** Takes TLS off in front of a server, and keeps what went up. */
-export async function terminate(target: string): Promise<Terminator> {
+/** Takes TLS off in front of a server, by the certificate for localhost unless told, and keeps what went up. */
+export async function terminate(target: string, identity = forLocalhost): Promise<Terminator> {
   const { hostname, port } = new URL(target)
   const up: Buffer[] = []
   const sockets = new Set<Socket>()
-  const server = createServer(forLocalhost, near => {
+  const server = createServer(identity, near => {
     const far = connect({ host: hostname, port: Number(port) })
     near.on('data', chunk => up.push(Buffer.from(chunk)))
     near.pipe(far).pipe(near)

@@ -14,10 +14,36 @@ import {
   issuer,
   list,
   listenAddress,
+  proxyUrl,
   quoted,
   travelsInTheClear,
   url,
 } from '../../src/protocol/kinds.ts'
+
+test('a proxy is a URL with at most a user and a password, which can be decoded', () => {
+  const fine = [
+    'http://proxy.example:3128',
+    'https://ada:p%40ss@proxy.example',
+    'http://[::1]:8080',
+    'HTTP://10.0.0.1/',
+  ]
+  expect(fine.map(proxyUrl.read)).toEqual([
+    'http://proxy.example:3128/',
+    'https://ada:p%40ss@proxy.example/',
+    'http://[::1]:8080/',
+    'http://10.0.0.1/',
+  ])
+  const wrong = [
+    'proxy.example:3128',
+    'socks5://a',
+    'http://a/path',
+    'http://a/?',
+    'http://a/#',
+    'http://',
+    'http://a b',
+  ]
+  expect([...wrong, 'http://100%:b@a', 'http://%ff:b@a'].map(proxyUrl.read)).toEqual(Array(9).fill(undefined))
+})
 
 describe('integer', () => {
   const port = integer(0, 65_535)

@@ -7,7 +7,7 @@ import { following, type News } from '../../src/store/following.ts'
 import { openStore } from '../../src/store/open.ts'
 import { handleOn, poolAt } from '../../src/store/pool.ts'
 import { limits } from '../../src/store/schema.ts'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { claimsBy } from '../../src/upstream/cluster.ts'
 import { clockAt } from '../kit/clock.ts'
 import { DATA_KEY, runOn } from '../kit/database.ts'
@@ -17,6 +17,8 @@ import { postgresServer, type Server } from '../kit/postgres.ts'
 import { outcome } from '../kit/problem.ts'
 import { eventually } from '../kit/stage.ts'
 import { wireTo } from '../kit/wire.ts'
+
+const { call } = calls()
 
 const HOUR = 3_600_000
 

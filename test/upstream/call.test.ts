@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Problem } from '../../src/protocol/problem.ts'
-import { call, send } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { outcome as fate } from '../kit/problem.ts'
 import { type Reply, rawUpstream } from '../kit/raw.ts'
 import { answerBytes, CHUNKED, chunk, stages } from '../kit/stage.ts'
+
+const { call, send } = calls()
 
 const { also, clear } = stages()
 afterEach(clear)

@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { ClusterFault } from '../../src/protocol/cluster.ts'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { claimsBy } from '../../src/upstream/cluster.ts'
 import { memberAt, type Patroni, patroni } from '../kit/patroni.ts'
+
+const { call } = calls()
 
 const [one, two] = ['postgres://pg-1:5432/a', 'postgres://pg-2:5433/a']
 const DOWN = 'http://127.0.0.1:1/cluster'

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Problem } from '../../src/protocol/problem.ts'
-import { call } from '../../src/upstream/call.ts'
+import { calls } from '../../src/upstream/call.ts'
 import { keySetSource } from '../../src/upstream/sources.ts'
 import { type RawUpstream, rawUpstream, type Wire } from '../kit/raw.ts'
 import { answerBytes, eventually, stages } from '../kit/stage.ts'
+
+const { call } = calls()
 
 const { set, also, clear } = stages()
 afterEach(clear)

@@ -4,11 +4,13 @@ import { Secret } from '../../src/protocol/secret.ts'
 import { fields } from '../../src/store/fields.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
-import { type Send, send } from '../../src/upstream/call.ts'
+import { calls, type Send } from '../../src/upstream/call.ts'
 import { LoginFault, vpc } from '../../src/upstream/vpc.ts'
 import { clockAt } from '../kit/clock.ts'
 import { engines } from '../kit/engines.ts'
 import { fifty, LOGIN, loggingIn, SECRET } from '../kit/logging-in.ts'
+
+const { send } = calls()
 
 describe.each(engines)('on $name, a key that a login gives', ({ fresh, run, kept }) => {
   const { start, setUp, url, store } = loggingIn(fresh)

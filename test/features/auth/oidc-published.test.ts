@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { oidcProvider } from '../../../src/features/auth/oidc.ts'
-import { send } from '../../../src/upstream/call.ts'
+import { calls } from '../../../src/upstream/call.ts'
 import { clockAt } from '../../kit/clock.ts'
 import { type EvilOidc, startEvilOidc } from '../../kit/evil-oidc.ts'
 import { signer } from '../../kit/jwt.ts'
 import { outcome } from '../../kit/problem.ts'
 import { attempt, houseOf, registration, signInAt } from '../../kit/sign-ins.ts'
 import { stages } from '../../kit/stage.ts'
+
+const { send } = calls()
 
 const { also, clear } = stages()
 afterEach(clear)

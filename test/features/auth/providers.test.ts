@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { type ProviderSettings, providers } from '../../../src/features/auth/providers.ts'
 import { Secret } from '../../../src/protocol/secret.ts'
-import { send } from '../../../src/upstream/call.ts'
+import { calls } from '../../../src/upstream/call.ts'
 import { startEvilOidc } from '../../kit/evil-oidc.ts'
 import { startGithub } from '../../kit/github.ts'
 import { outcome } from '../../kit/problem.ts'
 import { attempt, signInAt } from '../../kit/sign-ins.ts'
 import { stages } from '../../kit/stage.ts'
+
+const { send } = calls()
 
 const { also, clear } = stages()
 afterEach(clear)

@@ -1,0 +1,92 @@
+import https, { type AgentOptions } from 'node:https'
+import { isIP, connect as plain, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { connect as secure } from 'node:tls'
+import { ProxyFault } from './proxy-fault.ts'
+
+// Proxies say a status and a few headers.
+const MOST_HEAD_BYTES = 16 * 1024
+
+// A socket at once, with the tunnel below it: where an agent has to wait for one instead, as `proxyEnv` and
+// https-proxy-agent have it, a request that is given up holds its connection until the proxy has answered.
+/** An agent whose connections go through a forward proxy, TLS to the other server inside (RFC 9110 section 9.3.6). */
+export function tunnelling(pool: AgentOptions, proxy: URL, withinMs: number): https.Agent {
+  const agent = new https.Agent(pool)
+  const { secureContext } = pool
+  const trusting = { rejectUnauthorized: true, ...(secureContext && { secureContext }) }
+  const host = bare(proxy.hostname)
+  const port = Number(proxy.port) || (proxy.protocol === 'https:' ? 443 : 80)
+  const at = { host, port, noDelay: true, keepAlive: true }
+  const near = () =>
+    proxy.protocol === 'https:' ? secure({ ...at, ...trusting, servername: isIP(host) ? '' : host }) : plain(at)
+  const credentials = authorization(proxy)
+
+  agent.createConnection = ({ host, port, servername }: AgentOptions & { host?: string }) => {
+    const target = `${isIP(host ?? '') === 6 ? `[${host}]` : host}:${port || 443}`
+    const asked = `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`
+    return secure({ ...trusting, host, servername, socket: tunnel(near(), asked, withinMs) })
+  }
+  return agent
+}
+
+/** What goes to the other server and comes from it, once the proxy has said that it is connected. */
+function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
+  let isOpen = false
+  let first: (() => void) | undefined
+  let heard = Buffer.alloc(0)
+  const inner = new Duplex({
+    read: () => void (isOpen && near.resume()),
+    write: (chunk, _, done) => {
+      const go = () => void near.write(chunk, done)
+      if (isOpen) go()
+      else first = go
+    },
+    final: done => void near.end(done),
+    destroy: (error, done) => {
+      clearTimeout(timer)
+      near.destroy()
+      done(error)
+    },
+  })
+  const fail = (...[code, options]: ConstructorParameters<typeof ProxyFault>) =>
+    inner.destroy(new ProxyFault(code, options))
+  const timer = setTimeout(fail, withinMs, 'timeout')
+  const pass = (bytes: Buffer) => {
+    if (!inner.push(bytes)) near.pause()
+  }
+
+  near.write(asked)
+  near.on('data', (bytes: Buffer) => {
+    if (isOpen) return pass(bytes)
+    heard = Buffer.concat([heard, bytes])
+    const { status, rest } = answerIn(heard)
+    if (status === undefined || heard.length > MOST_HEAD_BYTES) return fail('malformed')
+    if (!rest) return
+    if (!status.startsWith('2')) return fail(`refused_${status}`)
+    clearTimeout(timer)
+    isOpen = true
+    if (rest.length > 0) pass(rest)
+    first?.()
+  })
+  // Both, for TLS to a proxy may be cut off without an end.
+  const over = () => (isOpen ? inner.push(null) : fail('closed'))
+  near.on('end', over).on('close', over)
+  near.on('error', cause => (isOpen ? inner.destroy(cause) : fail('unreachable', { cause })))
+  return inner
+}
+
+/** The status of a proxy's answer, as far as it came, and what follows its head; no status if it is no answer. */
+function answerIn(heard: Buffer): { status?: string | undefined; rest?: Buffer } {
+  const text = heard.toString('latin1')
+  const end = text.indexOf('\r\n\r\n')
+  if (end < 0) return { status: 'HTTP/1.'.startsWith(text.slice(0, 7)) ? '' : undefined }
+  return { status: /^HTTP\/1\.[01] (\d{3})[ \r]/.exec(text)?.[1], rest: heard.subarray(end + 4) }
+}
+
+function authorization({ username, password }: URL): string {
+  if (!username && !password) return ''
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return `Proxy-Authorization: Basic ${Buffer.from(pair).toString('base64')}\r\n`
+}
+
+const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '')
