@@ -5,6 +5,7 @@ import { helpText } from './cli/help.ts'
 import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { status } from './cli/status.ts'
 import { verifyReceipt } from './cli/verify-receipt.ts'
+import { takenFrom } from './config/environment.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
 import { FrontendFault } from './features/frontend/site.ts'
@@ -26,13 +27,23 @@ import type { Program } from './workers/child.ts'
 import { linked } from './workers/link.ts'
 
 const argv = process.argv.slice(2)
-const sources = { env: process.env, argv, readFile: (path: string) => readFileSync(path, 'utf8') }
+// A compiled executable's own file is no file that could be named.
+const isCompiled = Bun.main.startsWith('/$bunfs/')
+const sources = {
+  env: takenFrom(process.env),
+  argv,
+  readFile: (path: string) => readFileSync(path, 'utf8'),
+  // Of a program that runs from its source, whoever starts it may say how.
+  execArgv: isCompiled ? process.execArgv : [],
+}
 const { write, flush } = gathered(process.stdout)
 const onSignal = (listener: () => void) => process.on('SIGTERM', listener).on('SIGINT', listener)
 const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
 
 /** Does what the command line asks for and resolves to the exit code. */
 async function main(): Promise<number> {
+  // Whatever it makes, keys and reports included, is for its own user.
+  process.umask(0o077)
   const { command, flags, operands, faults } = readCommand(argv)
   switch (command) {
     case 'help':
@@ -94,9 +105,8 @@ async function work(): Promise<number> {
 
 /** This program, to be started as a worker with the settings that it was given. */
 function itself(): Program {
-  // A compiled executable's own file is no file that could be named.
-  const script = Bun.main.startsWith('/$bunfs/') ? [] : [...process.execArgv, Bun.main]
-  return { command: [process.execPath, ...script, 'worker', ...argv], env: process.env }
+  const script = isCompiled ? [] : [...process.execArgv, Bun.main]
+  return { command: [process.execPath, ...script, 'worker', ...argv], env: sources.env }
 }
 
 /** Before any key is read. */
