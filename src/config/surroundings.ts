@@ -15,7 +15,7 @@ interface Surrounding {
 const before = (does: string): Surrounding => ({ does, actsBeforeUs: true })
 const seen = (does: string): Surrounding => ({ does, actsBeforeUs: false })
 const roots: Surrounding = {
-  ...seen('adds to the authorities that certificates are believed from'),
+  ...seen('adds to the authorities whose certificates are believed'),
   instead: 'CA_FILE',
 }
 const proxy: Surrounding = { ...seen('is meant to send calls through a proxy'), instead: 'UPSTREAM_PROXY' }
