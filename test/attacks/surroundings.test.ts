@@ -71,6 +71,16 @@ describe('a production start is refused, by name and with 2, where the environme
     expect(Object.keys(surroundings).filter(key => !isTried(key))).toEqual([])
   })
 
+  test('none of them that is empty, but for an option of the engine, by which Bun itself ends it', async () => {
+    const names = Object.values(kinds).flatMap(env => Object.keys(env))
+    const { BUN_JSC_useJIT, ...empty } = Object.fromEntries(names.map(name => [name, '']))
+    const [without, option] = [empty, { BUN_JSC_useJIT }].map(env => begin({ cwd, env: env as Record<string, string> }))
+    expect([await without?.exited, await option?.exited]).toEqual([2, 1])
+    expect(without?.output()).toContain('TINFOIL_API_KEY is required')
+    expect(without?.output()).not.toContain('is set')
+    expect(option?.output()).toContain('invalid JSC environment variable')
+  })
+
   test('flags of Bun, of which what they ran first took away the name', async () => {
     const hiding = holding({ 'planted.js': `${PLANTED}delete process.env.BUN_OPTIONS\n` })
     const running = begin({ cwd: hiding, env: { ...NEEDED, BUN_OPTIONS: '--preload ./planted.js' } })
