@@ -66,6 +66,9 @@ const NO_SIGN_IN: SignInOptions = {
   providers: [],
 }
 
+// ELYSIA_AOT=false in the environment would else win, and then a host of one letter shifts the path that is looked for.
+const ROUTING = { aot: true, strictPath: true, handler: { standardHostname: false } } as const
+
 /** The gateway, as a function from request to answer, in the order in which a request meets its parts. */
 export function gateway(parts: Parts) {
   const { version, now, store, keys, keySet, expected, ledger } = parts
@@ -112,7 +115,7 @@ export function gateway(parts: Parts) {
   if (parts.docs) rooms.use(docs({ version, routes: () => rooms.routes }))
 
   // One spelling a path: no loose trailing slash; and no host short enough to shift the path Elysia routes by.
-  const app = new Elysia({ strictPath: true, handler: { standardHostname: false } })
+  const app = new Elysia(ROUTING)
     .onTransform(({ request, route }) => {
       exchangeOf(request).route = route as Route
     })

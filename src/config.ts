@@ -11,6 +11,8 @@ export interface Sources<K extends Key = Key> {
   readonly argv: readonly string[]
   /** Gives a file's text, or throws. */
   readonly readFile: (path: string) => string
+  /** Flags that Bun itself was given, where the program is an executable of its own. */
+  readonly execArgv?: readonly string[]
   /** The settings that the caller needs, when it is a subcommand: no other is read or required. */
   readonly only?: readonly K[]
 }
@@ -40,9 +42,9 @@ export function readConfig<K extends Key = Key>(
   sources: Sources<K>,
 ): { config: Pick<Config, K>; warnings: readonly string[] } {
   const { flags, faults } = readCommand(sources.argv)
-  const { env, readFile, only } = sources
+  const { env, readFile, execArgv = [], only } = sources
   const keys = new Set<Key>(only ?? rows.flatMap(([key, { only }]) => (only ? [] : [key])))
-  const undecided: Reading = { env, flags, readFile, keys, dev: false, faults: [...faults], warnings: [] }
+  const undecided: Reading = { env, flags, readFile, execArgv, keys, dev: false, faults: [...faults], warnings: [] }
 
   // A DEV_MODE that cannot be read is a fault already: supposing it on spares the faults that would follow from it.
   const dev = readSetting('DEV_MODE', undecided) !== false

@@ -6,6 +6,7 @@ import { REKEY_SETTINGS, rekey } from './cli/rekey.ts'
 import { status } from './cli/status.ts'
 import { verifyReceipt } from './cli/verify-receipt.ts'
 import { version } from './cli/version.ts'
+import { takenFrom } from './config/environment.ts'
 import { ConfigFaults, readConfig } from './config.ts'
 import { refuseDumps } from './dumps.ts'
 import { EXECUTABLE } from './executable.ts'
@@ -29,13 +30,23 @@ import type { Program } from './workers/child.ts'
 import { linked } from './workers/link.ts'
 
 const argv = process.argv.slice(2)
-const sources = { env: process.env, argv, readFile: (path: string) => readFileSync(path, 'utf8') }
+// A compiled executable's own file is no file that could be named.
+
+const sources = {
+  env: takenFrom(process.env),
+  argv,
+  readFile: (path: string) => readFileSync(path, 'utf8'),
+  // Of a program that runs from its source, whoever starts it may say how.
+  execArgv: EXECUTABLE ? process.execArgv : [],
+}
 const { write, flush } = gathered(process.stdout)
 const onSignal = (listener: () => void) => process.on('SIGTERM', listener).on('SIGINT', listener)
 const say = (line: string) => void process.stderr.write(`sealgate: ${line}\n`)
 
 /** Does what the command line asks for and resolves to the exit code. */
 async function main(): Promise<number> {
+  // Whatever it makes, keys and reports included, is for its own user.
+  process.umask(0o077)
   const { command, flags, operands, faults } = readCommand(argv)
   switch (command) {
     case '--help':
@@ -104,7 +115,7 @@ async function work(): Promise<number> {
 function itself(): Program {
   // What is in a compiled executable is no file that could be named.
   const script = EXECUTABLE ? [] : [...process.execArgv, Bun.main]
-  return { command: [process.execPath, ...script, 'worker', ...argv], env: process.env }
+  return { command: [process.execPath, ...script, 'worker', ...argv], env: sources.env }
 }
 
 /** Before any key is read. */

@@ -28,6 +28,7 @@ export const REKEY_SETTINGS = [
   'DATA_KEY_PREVIOUS',
   'IDENTITY_HASH_KEY',
   'DEV_MODE',
+  'ALLOW_ENV',
   'TEE',
   'DSTACK_SIMULATOR_ENDPOINT',
 ] as const

@@ -5,6 +5,7 @@ import { judgeDatabase } from './database-judges.ts'
 import { judgeOperators } from './operator-judges.ts'
 import { isGiven, type Reading } from './reading.ts'
 import { judgeSignIn } from './sign-in-judges.ts'
+import { judgeSurroundings } from './surroundings.ts'
 import { judgeTee } from './tee.ts'
 
 /** Looks at settings together: notes the faults that none has alone, and what an operator should be warned of. */
@@ -20,6 +21,7 @@ export function judge(config: Partial<Config>, reading: Reading): void {
   judgeTee(config, reading)
   judgeWorkers(config, reading)
   judgeProxy(config, reading)
+  judgeSurroundings(config, reading)
   if (reading.dev) judgeDevMode(config, reading)
   else judgeClaims(config, reading)
 }

@@ -14,6 +14,8 @@ export interface Reading {
   readonly dev: boolean
   readonly faults: string[]
   readonly warnings: string[]
+  /** Flags that Bun itself was given. */
+  readonly execArgv: readonly string[]
 }
 
 /** A text and where it stood, so that a fault points at what the operator wrote. */

@@ -1,4 +1,4 @@
-import { boolean, choice, integer, listenAddress } from '../protocol/kinds.ts'
+import { boolean, choice, integer, list, listenAddress } from '../protocol/kinds.ts'
 import type { Setting } from './setting.ts'
 
 /** How the program runs. */
@@ -44,6 +44,13 @@ export const running = {
     attested: false,
     what: 'Serve the documentation at `/docs`, and as OpenAPI at `/api-docs/openapi.json`.',
     why: 'Operators who show nobody what there is to call.',
+  },
+  ALLOW_ENV: {
+    kind: list,
+    unset: 'none',
+    attested: true,
+    what: 'Variables, between commas, that may be set although they could bend the program and so stop a start.',
+    why: 'Operators whose platform sets one that they cannot unset.',
   },
   DEV_MODE: {
     kind: boolean,
