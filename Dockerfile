@@ -5,6 +5,7 @@ COPY package.json bun.lock bunfig.toml ./
 RUN bun install --frozen-lockfile
 COPY tsconfig.json ./
 COPY src ./src
+COPY release ./release
 # Reports state it: --build-arg SEALGATE_COMMIT=$(git rev-parse HEAD)
 ARG SEALGATE_COMMIT=unknown
 RUN bun run build && mkdir /data

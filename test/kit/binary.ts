@@ -1,26 +1,11 @@
-import { join } from 'node:path'
+import { compile } from '../../release/compile.ts'
 import { freshDirectory } from './directory.ts'
-
-const root = join(import.meta.dir, '..', '..')
-
-/** Compiles the program as `bun run build` does and gives the executable's path. */
-export async function compile(directory: string): Promise<string> {
-  const outfile = join(directory, 'sealgate')
-  const flags = ['--compile', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  const build = Bun.spawn([process.execPath, 'build', ...flags, '--outfile', outfile, 'src/main.ts'], {
-    cwd: root,
-    stdout: 'ignore',
-    stderr: 'pipe',
-  })
-  if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text())
-  return outfile
-}
 
 let built: Promise<string> | undefined
 
 /** The executable, compiled once for all tests of a run that ask here. */
 export function executable(): Promise<string> {
-  built ??= compile(freshDirectory())
+  built ??= compile({ directory: freshDirectory(), commit: 'unknown' })
   return built
 }
 
