@@ -1,0 +1,31 @@
+import type { Measured } from './binary.ts'
+import type { Release } from './manifest.ts'
+
+/** What the files came from: an in-toto Statement v1 with SLSA provenance v1. Nobody has signed it, and it says so. */
+export function provenance({ version, commit, bun, lockfile, binaries }: Release, files: readonly Measured[]) {
+  return {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: files.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
+    predicateType: 'https://slsa.dev/provenance/v1',
+    predicate: {
+      buildDefinition: {
+        buildType: 'urn:sealgate:release:v1',
+        externalParameters: { command: 'bun run release', commit, version },
+        internalParameters: {
+          signed: false,
+          note: 'Nobody has signed this statement: it says what to rebuild, and with what. Trust it as far as you have.',
+        },
+        resolvedDependencies: [
+          ...(commit === 'unknown' ? [] : [{ name: 'sealgate', digest: { gitCommit: commit } }]),
+          { name: 'bun.lock', digest: { sha256: lockfile } },
+          ...binaries.map(({ platform, runtime }) => ({
+            name: `bun-${platform}`,
+            uri: `pkg:github/oven-sh/bun@bun-v${bun.version}`,
+            digest: { sha256: runtime },
+          })),
+        ],
+      },
+      runDetails: { builder: { id: 'urn:sealgate:builder:unsigned', version: { bun: bun.version } } },
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { license, version } from '../package.json' with { type: 'json' }
+import { type Binary, binary, type Measured } from './binary.ts'
+import { commit, platforms, root } from './compile.ts'
+import { digest, json } from './digest.ts'
+import { environment } from './environment.ts'
+import { manifest, type Release, RUN } from './manifest.ts'
+import { provenance } from './provenance.ts'
+import { sbom } from './sbom.ts'
+import { sourceMap } from './source-map.ts'
+
+// `bun run release`
+const RELEASE = join(root, 'dist/release')
+const COMPOSE = 'compose.dstack.yaml'
+
+mkdirSync(join(root, 'dist'), { recursive: true })
+const made = mkdtempSync(`${RELEASE}-`)
+try {
+  const said = await release(made)
+  chmodSync(made, 0o755)
+  rmSync(RELEASE, { recursive: true, force: true })
+  renameSync(made, RELEASE)
+  console.log(said)
+} finally {
+  rmSync(made, { recursive: true, force: true })
+}
+
+/** Writes all files of a release into a directory, and gives what a person is told of them. */
+async function release(directory: string): Promise<string> {
+  const of = commit()
+  if (of === 'unknown')
+    console.error('release: of no commit (the tree has changes, or no repository): it says "unknown"')
+  const binaries: Binary[] = []
+  for (const platform of platforms) binaries.push(await binary(directory, platform, of))
+  const metafile = await sourceMap(directory, of)
+  copyFileSync(join(root, 'examples', COMPOSE), join(directory, COMPOSE))
+  const parts: Release = {
+    version,
+    commit: of,
+    bun: { version: Bun.version, revision: Bun.revision },
+    lockfile: await digest(join(root, 'bun.lock')),
+    binaries,
+    image: null,
+    compose: await measured(directory, COMPOSE),
+    environment,
+  }
+  const write = (name: string, value: unknown) => Bun.write(join(directory, name), json(value))
+  await write('sbom.cdx.json', sbom({ ...parts, license, metafile }))
+  await write('manifest.json', manifest(parts))
+  await write('provenance.json', provenance(parts, await allOf(directory)))
+  const sums = (await allOf(directory)).map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
+  await Bun.write(join(directory, 'SHA256SUMS'), sums)
+  const unrun = binaries.filter(({ platform }) => platform !== RUN).map(({ name }) => name)
+  return `${sums}\nIn dist/release, of commit ${of}. Built, and never run: ${unrun.join(', ')}. Nobody signed provenance.json.`
+}
+
+async function measured(directory: string, name: string): Promise<Measured> {
+  return { name, sha256: await digest(join(directory, name)) }
+}
+
+/** Every file of a directory, by name. */
+function allOf(directory: string): Promise<Measured[]> {
+  return Promise.all(
+    readdirSync(directory)
+      .sort()
+      .map(name => measured(directory, name)),
+  )
+}
