@@ -1,14 +1,8 @@
 import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile, type Platform } from './compile.ts'
-import { digest } from './digest.ts'
+import { digest, type Measured } from './digest.ts'
 import { runtime } from './runtime.ts'
-
-/** A file and what it is known by. */
-export interface Measured {
-  readonly name: string
-  readonly sha256: string
-}
 
 /** An executable of a release. */
 export interface Binary extends Measured {

@@ -1,5 +1,6 @@
-import type { Binary, Measured } from './binary.ts'
+import type { Binary } from './binary.ts'
 import type { Platform } from './compile.ts'
+import type { Measured } from './digest.ts'
 
 /** The image, where it could be made. */
 export interface Image {

@@ -1,4 +1,4 @@
-import type { Measured } from './binary.ts'
+import type { Measured } from './digest.ts'
 import type { Release } from './manifest.ts'
 
 /** What the files came from: an in-toto Statement v1 with SLSA provenance v1. Nobody has signed it, and it says so. */

@@ -1,9 +1,9 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { license, version } from '../package.json' with { type: 'json' }
-import { type Binary, binary, type Measured } from './binary.ts'
+import { type Binary, binary } from './binary.ts'
 import { commit, platforms, root } from './compile.ts'
-import { digest, json } from './digest.ts'
+import { digest, json, measured, sums } from './digest.ts'
 import { environment } from './environment.ts'
 import { manifest, type Release, RUN } from './manifest.ts'
 import { provenance } from './provenance.ts'
@@ -42,28 +42,15 @@ async function release(directory: string): Promise<string> {
     lockfile: await digest(join(root, 'bun.lock')),
     binaries,
     image: null,
-    compose: await measured(directory, COMPOSE),
+    compose: { name: COMPOSE, sha256: await digest(join(root, 'examples', COMPOSE)) },
     environment,
   }
   const write = (name: string, value: unknown) => Bun.write(join(directory, name), json(value))
   await write('sbom.cdx.json', sbom({ ...parts, license, metafile }))
   await write('manifest.json', manifest(parts))
-  await write('provenance.json', provenance(parts, await allOf(directory)))
-  const sums = (await allOf(directory)).map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
-  await Bun.write(join(directory, 'SHA256SUMS'), sums)
+  await write('provenance.json', provenance(parts, await measured(directory)))
+  const all = sums(await measured(directory))
+  await Bun.write(join(directory, 'SHA256SUMS'), all)
   const unrun = binaries.filter(({ platform }) => platform !== RUN).map(({ name }) => name)
-  return `${sums}\nIn dist/release, of commit ${of}. Built, and never run: ${unrun.join(', ')}. Nobody signed provenance.json.`
-}
-
-async function measured(directory: string, name: string): Promise<Measured> {
-  return { name, sha256: await digest(join(directory, name)) }
-}
-
-/** Every file of a directory, by name. */
-function allOf(directory: string): Promise<Measured[]> {
-  return Promise.all(
-    readdirSync(directory)
-      .sort()
-      .map(name => measured(directory, name)),
-  )
+  return `${all}\nIn dist/release, of commit ${of}. Built, and never run: ${unrun.join(', ')}. Nobody signed provenance.json.`
 }
