@@ -1,7 +1,7 @@
 import type { Measured } from './digest.ts'
 import type { Release } from './manifest.ts'
 
-/** What the files came from: an in-toto Statement v1 with SLSA provenance v1. Nobody has signed it, and it says so. */
+/** What the files came from: an in-toto Statement v1 with SLSA provenance v1. It is unsigned, and says so. */
 export function provenance({ version, commit, bun, lockfile, binaries }: Release, files: readonly Measured[]) {
   return {
     _type: 'https://in-toto.io/Statement/v1',
@@ -12,8 +12,7 @@ export function provenance({ version, commit, bun, lockfile, binaries }: Release
         buildType: 'urn:sealgate:release:v1',
         externalParameters: { command: 'bun run release', commit, version },
         internalParameters: {
-          signed: false,
-          note: 'Nobody has signed this statement: it says what to rebuild, and with what. Trust it as far as you have.',
+          note: 'Unsigned as it was made: without a signature beside it, nobody vouches for it, nor for where it was made.',
         },
         resolvedDependencies: [
           ...(commit === 'unknown' ? [] : [{ name: 'sealgate', digest: { gitCommit: commit } }]),

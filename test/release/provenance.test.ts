@@ -4,11 +4,11 @@ import { released } from '../kit/released.ts'
 
 const files = [{ name: 'sealgate-linux-x64', sha256: '64'.repeat(32) }]
 
-test('it says of which files, from what, and that nobody signed it', () => {
+test('it says of which files, from what, and that it is unsigned', () => {
   const { _type, subject, predicateType, predicate } = provenance(released, files)
   expect([_type, predicateType]).toEqual(['https://in-toto.io/Statement/v1', 'https://slsa.dev/provenance/v1'])
   expect(subject).toEqual([{ name: 'sealgate-linux-x64', digest: { sha256: '64'.repeat(32) } }])
-  expect(predicate.buildDefinition.internalParameters.signed).toBe(false)
+  expect(predicate.buildDefinition.internalParameters.note).toStartWith('Unsigned')
   expect(predicate.runDetails.builder.id).toEndWith('unsigned')
   expect(predicate.buildDefinition.resolvedDependencies.map(({ name, digest }) => [name, digest])).toEqual([
     ['sealgate', { gitCommit: released.commit }],
