@@ -22,6 +22,9 @@ try {
   rmSync(RELEASE, { recursive: true, force: true })
   renameSync(made, RELEASE)
   console.log(said)
+} catch (error) {
+  console.error('release: nothing was released:', error instanceof Error ? error.message : error)
+  process.exitCode = 1
 } finally {
   rmSync(made, { recursive: true, force: true })
 }
