@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compile } from '../release/compile.ts'
 import { devIssuer } from '../src/dev/issuer.ts'
-import { compile } from '../test/kit/binary.ts'
 
 // What is measured has one core to itself; what loads it and what stands behind it have the other.
 const MEASURED_CORE = '0'
@@ -43,7 +43,7 @@ export interface Stage {
 
 export async function stage(): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
-  const executable = await compile(directory)
+  const executable = await compile({ directory, commit: 'unknown' })
   const issuer = await devIssuer()
   const bearer = async (subject: string) =>
     `Bearer ${await issuer.token({ issuer: 'bench', audience: 'bench', subject })}`

@@ -1,4 +1,4 @@
-import { $ } from 'bun'
+import { commit, compile } from './compile.ts'
 import { image } from './image.ts'
 import { Gone, LIBC6, libc6Package, placesOf } from './libc6.ts'
 
@@ -8,16 +8,15 @@ const DIRECTORY = 'dist/release'
 try {
   // Before the build: it may be nowhere.
   await libc6Package(LIBC6, CACHE, placesOf(process.env))
-  await $`bun run build`.quiet()
-  const commit = (await $`sh src/dev/commit.sh`.text()).trim()
+  const of = commit()
   const { digest } = await image({
-    binary: 'dist/sealgate',
+    binary: await compile({ directory: 'dist', commit: of }),
     directory: DIRECTORY,
-    commit,
+    commit: of,
     cache: CACHE,
     env: process.env,
   })
-  console.log(`${DIRECTORY}/oci.tar: an OCI image for linux/amd64, of commit ${commit}, with libc6 ${LIBC6.version}`)
+  console.log(`${DIRECTORY}/oci.tar: an OCI image for linux/amd64, of commit ${of}, with libc6 ${LIBC6.version}`)
   console.log(digest)
 } catch (error) {
   if (!(error instanceof Gone)) throw error

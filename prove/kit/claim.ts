@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
+import { compile } from '../../release/compile.ts'
 import { devIssuer } from '../../src/dev/issuer.ts'
-import { compile, type Running, start } from '../../test/kit/binary.ts'
+import { type Running, start } from '../../test/kit/binary.ts'
 import { freshDirectory } from '../../test/kit/directory.ts'
 
 /** One figure of a claim, and whether it is within its bound. */
@@ -63,7 +64,7 @@ async function lay() {
   const issuer = await devIssuer()
   const started: Running[] = []
   const parts: { stop(): unknown }[] = [issuer]
-  const executable = await compile(directory)
+  const executable = await compile({ directory, commit: 'unknown' })
   const ground: Ground = {
     directory,
     gateway: async (upstream, env = {}) => {

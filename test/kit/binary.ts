@@ -1,30 +1,14 @@
-import { join } from 'node:path'
+import { compile } from '../../release/compile.ts'
 import { freshDirectory } from './directory.ts'
-
-const root = join(import.meta.dir, '..', '..')
 
 /** The commit that the executable of the tests says it is of. */
 export const COMMIT = '0c'.repeat(20)
-
-/** Compiles the program as `bun run build` does and gives the executable's path. */
-export async function compile(directory: string): Promise<string> {
-  const outfile = join(directory, 'sealgate')
-  const flags = ['--compile', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  const commit = ['--define', `BUILD_COMMIT='${COMMIT}'`]
-  const build = Bun.spawn([process.execPath, 'build', ...flags, ...commit, '--outfile', outfile, 'src/main.ts'], {
-    cwd: root,
-    stdout: 'ignore',
-    stderr: 'pipe',
-  })
-  if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text())
-  return outfile
-}
 
 let built: Promise<string> | undefined
 
 /** The executable, compiled once for all tests of a run that ask here. */
 export function executable(): Promise<string> {
-  built ??= compile(freshDirectory())
+  built ??= compile({ directory: freshDirectory(), commit: COMMIT })
   return built
 }
 

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDirectory } from '../kit/directory.ts'
 
-const script = join(import.meta.dir, '../../src/dev/commit.sh')
+const script = join(import.meta.dir, '../../release/commit.sh')
 const directory = freshDirectory()
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
