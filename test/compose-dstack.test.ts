@@ -25,10 +25,12 @@ test('the compose file for a CVM is one by the schema', () => {
   expect(Object.keys(compose.services)).toEqual(['sealgate'])
 })
 
-test('every name that could bend the program is fixed to nothing', () => {
+test('every name that could bend the program is fixed to nothing, or is not there', () => {
   for (const key of DANGEROUS) {
     const values = Object.entries(env).filter(([name]) => isOf(key, name))
-    expect([key, [...new Set(values.map(([, value]) => value))]]).toEqual([key, ['']])
+    // With an empty one of these Bun does not start.
+    const fixed = key === 'BUN_JSC_*' ? [] : ['']
+    expect([key, [...new Set(values.map(([, value]) => value))]]).toEqual([key, fixed])
   }
 })
 

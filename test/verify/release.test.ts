@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { environment } from '../../release/environment.ts'
 import type { Expected } from '../../src/verify/gateway.ts'
 import { releaseChecks } from '../../src/verify/release.ts'
 import { failuresOf, judged } from '../kit/judging.ts'
@@ -31,6 +34,15 @@ const otherwise = (story: Case) =>
 test('a gateway of the release, started by its template, passes', () => {
   expect(otherwise({})).toEqual([])
   expect(Object.keys(looked({}))).toEqual(ALL)
+})
+
+test('and so does one that was started by the compose file that is released', () => {
+  const template = readFileSync(join(import.meta.dir, '../../examples/compose.dstack.yaml'), 'utf8')
+  const file = template.replace(/^ {4}image: .*/m, `    image: ghcr.example/sealgate@${IMAGE}`)
+  const open = [...template.matchAll(/[$][{]([A-Z_]+):-/g)].map(([, name = '']) => name)
+  const app = applied(file, { allowed_envs: open })
+  const compose = sha256(template)
+  expect(otherwise({ app, expected: { release: { ...RELEASE, compose, environment } } })).toEqual([])
 })
 
 test('without a manifest nothing is compared', () => {
