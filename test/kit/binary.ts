@@ -6,8 +6,9 @@ const root = join(import.meta.dir, '..', '..')
 /** Compiles the program as `bun run build` does and gives the executable's path. */
 export async function compile(directory: string): Promise<string> {
   const outfile = join(directory, 'sealgate')
-  const flags = ['--compile', '--minify', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
-  const build = Bun.spawn([process.execPath, 'build', ...flags, '--outfile', outfile, 'src/main.ts'], {
+  const kind = ['--compile', '--minify', '--bytecode', '--format=esm']
+  const around = ['--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
+  const build = Bun.spawn([process.execPath, 'build', ...kind, ...around, '--outfile', outfile, 'src/main.ts'], {
     cwd: root,
     stdout: 'ignore',
     stderr: 'pipe',
