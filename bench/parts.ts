@@ -41,9 +41,10 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-export async function stage(): Promise<Stage> {
+/** Of the executable of these sources, unless another is given. */
+export async function stage(given?: string): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
-  const executable = await compile({ directory, commit: 'unknown' })
+  const executable = given ?? (await compile({ directory, commit: 'unknown' }))
   const issuer = await devIssuer()
   const bearer = async (subject: string) =>
     `Bearer ${await issuer.token({ issuer: 'bench', audience: 'bench', subject })}`

@@ -1,13 +1,13 @@
 import http from 'node:http'
 import type { Subject } from './parts.ts'
-import { rssMegabytes } from './proc.ts'
+import { mappedMegabytes, rssMegabytes } from './proc.ts'
 
 /** Memory of a subject that holds so many open streams, beside what it had before and after. */
 export interface Held {
   readonly idle: number
   readonly open: number
   readonly after: number
-  /** Kilobytes of 10³ bytes. */
+  /** Kilobytes of 10³ bytes, of what is not mapped from files: a program's own pages come and go. */
   readonly perStream: number
 }
 
@@ -15,16 +15,19 @@ export interface Held {
 export async function hold(subject: Subject, authorization: string, count: number): Promise<Held> {
   await settle()
   const idle = rssMegabytes(subject.pid)
+  const own = ownMegabytes(subject)
   const agent = new http.Agent({ maxSockets: count })
   const requests = Array.from({ length: count }, () => openStream(subject, authorization, agent))
   const open = await Promise.all(requests)
   await settle()
   const held = rssMegabytes(subject.pid)
+  const perStream = ((ownMegabytes(subject) - own) * 1000) / count
   for (const request of open) request.destroy()
   await settle()
-  return { idle, open: held, after: rssMegabytes(subject.pid), perStream: ((held - idle) * 1000) / count }
+  return { idle, open: held, after: rssMegabytes(subject.pid), perStream }
 }
 
+const ownMegabytes = ({ pid }: Subject) => rssMegabytes(pid) - mappedMegabytes(pid)
 const settle = () => Bun.sleep(3000)
 
 function openStream(subject: Subject, authorization: string, agent: http.Agent): Promise<http.ClientRequest> {

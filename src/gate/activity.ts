@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { lt, sql } from 'drizzle-orm'
 import { nextTurn } from '../protocol/json.ts'
+import { late } from '../store/late.ts'
 import { activity as table } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -18,7 +19,7 @@ export interface Act {
 
 /** What owners did, in ids. */
 export function activity(store: Store) {
-  const { insert, sweep } = prepare(store)
+  const { insert, sweep } = late(() => prepare(store))
   return {
     /** The write that enters one, to be done with what it tells of. */
     entered: (act: Act): Write => ({ statement: insert, values: { ...act, id: randomBytes(8).toString('hex') } }),

@@ -6,6 +6,7 @@ import { ACCOUNT_SCOPES, type Principal, userOwnerOf } from '../protocol/princip
 import { Problem } from '../protocol/problem.ts'
 import { tokenProblem } from '../protocol/token.ts'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { apiKeys as table, users } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { type Learned, memory } from './memory.ts'
@@ -53,7 +54,7 @@ const MOST_KEYS = 100
 
 /** API keys, SHA-256 at rest, whose last use is noted by the hour, off the request's path. */
 export function apiKeys({ store, fields, now, log }: Deps): ApiKeys {
-  const statements = prepare(store)
+  const statements = late(() => prepare(store))
   const remembered = memory<Principal>(now)
   const placeOf = (row: string) => ({ table: 'api_keys', column: 'name', row })
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { desc, type SQL, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { audit as table } from '../store/operators-schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -51,7 +52,7 @@ interface Deps {
 
 /** The list of the changes, what was given with them sealed. */
 export function audit({ store, fields, now }: Deps): Audit {
-  const { insert, insertWhere, list, count } = prepare(store)
+  const { insert, list, count } = late(() => prepare(store))
   const placeOf = (row: string) => ({ table: 'audit', column: 'details', row })
 
   function rowOf({ details, ...deed }: Deed) {
@@ -63,7 +64,7 @@ export function audit({ store, fields, now }: Deps): Audit {
   return {
     entered: deed => ({ statement: insert, values: rowOf(deed) }),
     enteredWhere: condition => {
-      const statement = insertWhere(condition)
+      const { statement } = late(() => ({ statement: insertWhere(store, condition) }))
       return deed => ({ statement, values: rowOf(deed) })
     },
     list: async page => {
@@ -82,6 +83,15 @@ const value = (name: string) => sql`${sql.placeholder(name)}`
 // Not every engine infers the type of a parameter in a SELECT.
 const text = (name: string) => sql`CAST(${value(name)} AS TEXT)`
 
+function insertWhere({ db }: Store, condition: SQL) {
+  return db
+    .insert(table)
+    .select(
+      sql`SELECT ${text('id')}, CAST(${value('at')} AS BIGINT), ${text('admin')}, ${text('action')}, ${text('about')}, ${text('details')} WHERE ${condition}`,
+    )
+    .prepare()
+}
+
 function prepare({ db }: Store) {
   return {
     insert: db
@@ -91,13 +101,6 @@ function prepare({ db }: Store) {
         ...{ action: value('action'), about: value('about'), details: value('details') },
       })
       .prepare(),
-    insertWhere: (condition: SQL) =>
-      db
-        .insert(table)
-        .select(
-          sql`SELECT ${text('id')}, CAST(${value('at')} AS BIGINT), ${text('admin')}, ${text('action')}, ${text('about')}, ${text('details')} WHERE ${condition}`,
-        )
-        .prepare(),
     list: db
       .select()
       .from(table)

@@ -1,5 +1,6 @@
 import { eq, gt, isNull, lte, or, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { bans as table } from '../store/operators-schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -20,7 +21,7 @@ export type Ends = ReadonlyMap<string, number | null>
 
 /** The rows of bans, their reasons sealed. */
 export function banRows(store: Store, fields: Fields) {
-  const statements = prepare(store)
+  const statements = late(() => prepare(store))
   const placeOf = (row: string) => ({ table: 'bans', column: 'reason', row })
   return {
     /** Those that have not ended at that time. */

@@ -3,6 +3,7 @@ import { DAY_MS } from '../protocol/metering.ts'
 import { userOwnerOf } from '../protocol/principal.ts'
 import { Problem } from '../protocol/problem.ts'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import type { Store } from '../store/store.ts'
 import { activity } from './activity.ts'
 import { sessionRows } from './session-rows.ts'
@@ -72,7 +73,7 @@ export function endFrom(at: number, createdAt: number, { idle, most }: SessionDa
 
 /** Begins sessions at sign-ins; what was proven stays with the session, and that it was is entered as an activity. */
 export function beginnings({ store, fields, now, days, forget }: Deps): Beginnings {
-  const { insert, redeem, revoke } = sessionRows(store)
+  const { insert, redeem, revoke } = late(() => sessionRows(store))
   const { entered } = activity(store)
 
   function writes({ user, isNew, email, domain }: SignIn, session: Session & { digest: string; code: string | null }) {

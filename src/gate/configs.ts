@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { configs as table } from '../store/operators-schema.ts'
 import type { Store, Write } from '../store/store.ts'
 import { audit } from './audit.ts'
@@ -29,7 +30,7 @@ interface Deps {
 
 /** Rows in the database, one for each name, and a copy in memory. */
 export function configs({ store, fields, now }: Deps): Configs {
-  const { list, put, remove } = prepare(store)
+  const { list, put, remove } = late(() => prepare(store))
   const { entered } = audit({ store, fields, now })
 
   async function read(): Promise<Config> {

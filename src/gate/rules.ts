@@ -1,6 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
 import { foldedModel, type ModelRules, promptOf } from '../protocol/model-rules.ts'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { models as table } from '../store/operators-schema.ts'
 import type { Store, Write } from '../store/store.ts'
 import { audit } from './audit.ts'
@@ -43,7 +44,7 @@ const IS_RULED = sql`EXISTS (SELECT 1 FROM ${table} WHERE ${table.id} = ${sql.pl
 
 /** Rules in the database, and a copy in memory. */
 export function rules({ store, fields, now }: Deps): Rules {
-  const statements = prepare(store)
+  const statements = late(() => prepare(store))
   const { entered, enteredWhere } = audit({ store, fields, now })
   const enteredIfRuled = enteredWhere(IS_RULED)
 

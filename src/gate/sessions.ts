@@ -4,6 +4,7 @@ import { DAY_MS } from '../protocol/metering.ts'
 import { ACCOUNT_SCOPES, type Principal, userOwnerOf } from '../protocol/principal.ts'
 import { tokenProblem } from '../protocol/token.ts'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import type { sessions as table } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 import { type Beginnings, beginnings, endFrom, type Session, type SessionDays } from './beginnings.ts'
@@ -46,7 +47,7 @@ const EXPIRED_KEPT_MS = 7 * DAY_MS
 
 /** Sessions whose tokens are SHA-256 at rest, and which a day's first use renews, off that request's path. */
 export function sessions({ store, fields, now, log, days }: Deps): Sessions {
-  const statements = sessionRows(store)
+  const statements = late(() => sessionRows(store))
   const remembered = memory<Principal>(now)
 
   // By the settings of today: shorter ones hold at once, longer ones from the next renewal on.

@@ -25,7 +25,15 @@ export type SigningKeys = Readonly<Record<Algorithm, SigningKey>>
 
 /** The keys of these seeds, 32 bytes each: the private keys themselves. */
 export function signingKeys(seeds: Readonly<Record<Algorithm, Uint8Array>>): SigningKeys {
-  return { ed25519: ed25519(seeds.ed25519), ecdsa: ecdsa(seeds.ecdsa) }
+  let made: SigningKey | undefined
+  return {
+    ed25519: ed25519(seeds.ed25519),
+    // Made when it is asked for: the tables of its curve are 4 MB, and a tenth of the CPU time of a start.
+    get ecdsa() {
+      made ??= ecdsa(seeds.ecdsa)
+      return made
+    },
+  }
 }
 
 /** The address, `0x` and 40 hex digits, by whose key a text was signed as EIP-191 has it. @throws Error for what is no signature */

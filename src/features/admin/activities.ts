@@ -1,5 +1,6 @@
 import { and, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm'
 import { METERED } from '../../protocol/routes.ts'
+import { late } from '../../store/late.ts'
 import { activity, ledger } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import type { Page } from './query.ts'
@@ -22,7 +23,7 @@ export interface Activity {
  * @throws Problem `database_unavailable`
  */
 export function activities(store: Store) {
-  const page = prepare(store)
+  const { page } = late(() => ({ page: prepare(store) }))
   return (owner: string, since: number, { limit, offset }: Page): Promise<Activity[]> =>
     store.ask(() => page.execute({ owner, since, limit, offset }))
 }

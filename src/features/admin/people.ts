@@ -3,6 +3,7 @@ import { type Profile, profileColumns, profileOf } from '../../gate/profile.ts'
 import { foldedEmail } from '../../protocol/email.ts'
 import { userOwnerOf } from '../../protocol/principal.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { activity, apiKeys, ledger, linkedAccounts, users } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import type { Page, Sought } from './query.ts'
@@ -37,7 +38,7 @@ interface Deps {
 
 /** Users as whoever administers may see them. */
 export function people({ store, fields, lookupKey, now }: Deps): People {
-  const { page, count, byId, byEmail, standing, providers } = prepare(store)
+  const { page, count, byId, byEmail, standing, providers } = late(() => prepare(store))
   return {
     page: async ({ limit, offset }) =>
       (await store.ask(() => page.execute({ limit, offset }))).map(row => profileOf(fields, row)),

@@ -1,6 +1,7 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { foldedEmail } from '../../protocol/email.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { linkedAccounts, users } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import type { Identity } from './provider.ts'
@@ -25,7 +26,7 @@ interface Deps {
  */
 export function people(deps: Deps): (identity: Identity) => Promise<Met> {
   const { store, lookupKey } = deps
-  const { find, link, linkByEmail, make, makeByEmail, refresh, moveProven, moveUnproven } = prepare(store)
+  const { find, link, linkByEmail, make, makeByEmail, refresh, moveProven, moveUnproven } = late(() => prepare(store))
   return async identity => {
     const account = JSON.stringify([identity.issuer, identity.subject])
     const accountHash = lookupHash(lookupKey, 'account', account)

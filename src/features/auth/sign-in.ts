@@ -3,6 +3,7 @@ import type { Begun } from '../../gate/beginnings.ts'
 import type { Sessions } from '../../gate/sessions.ts'
 import { foldedEmail } from '../../protocol/email.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { users } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -34,7 +35,7 @@ interface Deps {
  * none. What is known of an old one stays as it is.
  */
 export function signIn({ store, fields, lookupKey, sessions, now }: Deps) {
-  const findOrMake = prepare(store)
+  const { findOrMake } = late(() => ({ findOrMake: prepare(store) }))
   return async ({ email, name, avatarUrl }: Profile): Promise<SignedIn> => {
     const id = crypto.randomUUID()
     const sealed = (column: string, text: string | null) =>

@@ -1,6 +1,7 @@
 import { and, eq, gt, lte, sql } from 'drizzle-orm'
 import { digestOf } from '../../protocol/credentials.ts'
 import type { Fields } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { signIns } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import { SIGN_IN_MS } from './browser.ts'
@@ -34,7 +35,7 @@ interface Deps {
 
 /** Keeps states and browsers as SHA-256, and the rest sealed: of what is in the database none can be finished. */
 export function states({ store, fields, now }: Deps): States {
-  const { insert, take, sweep } = prepare(store)
+  const { insert, take, sweep } = late(() => prepare(store))
   const placeOf = (row: string) => ({ table: 'sign_ins', column: 'content', row })
 
   return {

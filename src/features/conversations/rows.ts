@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { noSuchThing } from '../../gate/belongings.ts'
 import { isPlainId } from '../../protocol/ids.ts'
+import { late } from '../../store/late.ts'
 import { belongings as table } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -42,7 +43,7 @@ const AT_ONCE = 200
 
 /** Conversations by owner, as the database keeps them. */
 export function conversationRows(store: Store): Rows {
-  const statements = prepare(store)
+  const statements = late(() => prepare(store))
   return {
     page: (owner, { order, behind, count }) =>
       store.ask(() => statements[order].execute({ owner, count, id: behind.id, usedAt: behind.usedAt })),

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { DAY_MS, dollarsOf, HOUR_MS } from '../../protocol/metering.ts'
+import { late } from '../../store/late.ts'
 import { ledger, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -29,7 +30,7 @@ interface Row {
 
 /** What an owner used in a range of time: whole hours as they were summed when they were booked, the rest row by row. */
 export function report(store: Store) {
-  const { hours, rows } = statements(store)
+  const { hours, rows } = late(() => statements(store))
   return async (owner: string, { start, end }: Range) => {
     const from = Math.ceil(start / HOUR_MS)
     const to = Math.max(from, Math.floor(end / HOUR_MS))

@@ -1,10 +1,11 @@
 import { eq, sql } from 'drizzle-orm'
+import { late } from '../../store/late.ts'
 import { linkedAccounts } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
 /** Tells which accounts at providers are a user's, the oldest first. */
 export function linked(store: Store) {
-  const find = prepare(store)
+  const { find } = late(() => ({ find: prepare(store) }))
   return async (user: string) => {
     const rows = await store.ask(() => find.execute({ user }))
     return rows.map(({ provider, linkedAt }) => ({ provider, linked_at: new Date(linkedAt).toISOString() }))

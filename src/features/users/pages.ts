@@ -3,6 +3,7 @@ import { openReceipt } from '../../gate/receipts.ts'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
 import type { Fields } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { activity, belongings, files, ledger, limits, receipts, slots, usageHours } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
@@ -29,9 +30,8 @@ interface Deps {
 
 /** Everything kept by owner, in the order of an export: what is short first. */
 export function ownedPages({ store, fields, signing }: Deps): readonly Pages[] {
-  const { limit, open, acts, hours, usage } = prepare(store)
-  const owned = prepareBelongings(store)
-  const kept = prepareFiles(store)
+  const { limit, open, acts, hours, usage } = late(() => prepare(store))
+  const { owned, kept } = late(() => ({ owned: prepareBelongings(store), kept: prepareFiles(store) }))
   return [
     {
       name: 'rate_limit',
@@ -111,7 +111,7 @@ export function ownedPages({ store, fields, signing }: Deps): readonly Pages[] {
 
 function receiptPages(deps: Deps): Pages {
   const { store } = deps
-  const page = prepareReceipts(store)
+  const { page } = late(() => ({ page: prepareReceipts(store) }))
   return {
     name: 'receipts',
     of: owner =>

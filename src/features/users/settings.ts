@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import { flag, nullable, oneOf, optional, prose, type Read } from '../../protocol/members.ts'
 import type { Fields } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { userSettings } from '../../store/schema.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -36,7 +37,7 @@ interface Deps {
 
 /** The settings of all users, sealed. Each method throws Problem `database_unavailable`. */
 export function settings({ store, fields, now }: Deps) {
-  const { find, write } = prepare(store)
+  const { find, write } = late(() => prepare(store))
   const placeOf = (user: string) => ({ table: 'user_settings', column: 'content', row: user })
 
   async function stored(user: string): Promise<{ seen: string; settings: Settings }> {

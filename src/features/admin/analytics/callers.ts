@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { and, asc, eq, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { countedAs, HOUR_MS } from '../../../protocol/metering.ts'
+import { late } from '../../../store/late.ts'
 import { ledger, usageDays, usageHours } from '../../../store/schema.ts'
 import type { Store } from '../../../store/store.ts'
 import type { Bucket, Period } from './period.ts'
@@ -21,7 +22,7 @@ const PAGE_CALLERS = 200
 
 /** Who used what, a page at a time. Each throws Problem `database_unavailable`. */
 export function callers(store: Store) {
-  const { days, hours, rows } = statements(store)
+  const { days, hours, rows } = late(() => statements(store))
 
   /** Within one hour: those who used anything in it, and of each the rows. */
   async function* usedIn({ start, end }: Period): AsyncGenerator<Used[]> {

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { and, asc, isNull, lt, sql } from 'drizzle-orm'
 import { userOf } from '../../../protocol/principal.ts'
+import { late } from '../../../store/late.ts'
 import { activity, users } from '../../../store/schema.ts'
 import type { Store } from '../../../store/store.ts'
 import { callers } from './callers.ts'
@@ -12,7 +13,7 @@ const PAGE_ROWS = 1000
 
 /** How many there are, and what they did in a period. */
 export function overview(store: Store) {
-  const { people, acts } = statements(store)
+  const { people, acts } = late(() => statements(store))
   const { inDays, beside } = callers(store)
 
   async function* actsIn({ start, end }: Period) {

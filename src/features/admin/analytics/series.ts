@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { and, gte, lt, sql } from 'drizzle-orm'
 import { dollarsOf } from '../../../protocol/metering.ts'
+import { late } from '../../../store/late.ts'
 import { usageDays, usageHours } from '../../../store/schema.ts'
 import type { Store } from '../../../store/store.ts'
 import { callers } from './callers.ts'
@@ -13,7 +14,7 @@ const AT_ONCE = { hour: 6, day: 1 } as const
 
 /** What all callers used, hour by hour or day by day. */
 export function series(store: Store) {
-  const sums = statements(store)
+  const sums = late(() => statements(store))
   const { beside } = callers(store)
   return async ({ bucket, ...period }: Period & { readonly bucket: Bucket }) => {
     const length = LENGTHS[bucket]

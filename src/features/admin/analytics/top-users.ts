@@ -1,6 +1,7 @@
 import { and, eq, gte, isNull, lt, sql } from 'drizzle-orm'
 import { userOf } from '../../../protocol/principal.ts'
 import type { Fields } from '../../../store/fields.ts'
+import { late } from '../../../store/late.ts'
 import { ledger, users } from '../../../store/schema.ts'
 import type { Store } from '../../../store/store.ts'
 import { callers } from './callers.ts'
@@ -14,7 +15,7 @@ interface Deps {
 
 /** Who sent the most requests, the busiest first; of as many by their ids. */
 export function topUsers({ store, fields }: Deps) {
-  const { last, email } = statements(store)
+  const { last, email } = late(() => statements(store))
   const { inDays, beside } = callers(store)
 
   async function emailOf(user: string | undefined): Promise<string | null> {
