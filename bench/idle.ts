@@ -3,7 +3,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { compile } from '../test/kit/binary.ts'
+import { compile } from '../release/compile.ts'
 import { type Stage, type Subject, stage } from './parts.ts'
 import { mappedMegabytes, rssMegabytes } from './proc.ts'
 import { hold } from './streams.ts'
@@ -55,7 +55,7 @@ async function strained({ name, on, starts }: Candidate, upstream: Subject, quie
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'sealgate-idle-'))
-const names = given.length > 0 ? given : [await compile(directory)]
+const names = given.length > 0 ? given : [await compile({ directory, commit: 'unknown' })]
 const candidates: Candidate[] = []
 for (const name of names) candidates.push({ name, on: await stage(name), starts: [] })
 try {

@@ -12,7 +12,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 /** Line and column, from 0, at which a text stands in the executable's code. */
 function positionOf(text: string, file: Buffer): [number, number] {
-  const code = file.subarray(file.lastIndexOf('// @bun\n')).toString()
+  const code = file.subarray(file.lastIndexOf('// @bun @bytecode\n')).toString()
   const before = code.slice(0, code.indexOf(text)).split('\n')
   return [before.length - 1, before.at(-1)?.length ?? 0]
 }
