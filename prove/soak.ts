@@ -28,7 +28,7 @@ await claim(
   {
     name: 'soak',
     says: `${MINUTES} minutes of everything at once leave memory, descriptors and p99 where they were, and books and receipts right`,
-    withinSeconds: MINUTES * 60 + 180,
+    withinSeconds: MINUTES * 60 + 300,
   },
   prove,
 )
@@ -49,19 +49,21 @@ async function prove(ground: Ground): Promise<Figure[]> {
   let backAt = 0
   const load = soaking({ gateway, issuer, isAway: () => Date.now() < backAt + AFTER_MS, took: samples.took })
   const began = performance.now()
-  const at = (share: number) => Bun.sleep(share * MINUTES * 60_000 - (performance.now() - began))
+  const at = (share: number) => Bun.sleep(Math.max(0, share * MINUTES * 60_000 - (performance.now() - began)))
   const happened = (what: string) => void events.push({ minute: (performance.now() - began) / 60_000, what })
 
-  const rotating = ROTATED_AT.map(async share => {
-    await at(share)
-    const key = await issuer.rotate()
-    await Bun.sleep(KNOWN_MS)
-    key.begin()
-    load.renew()
-    happened('another key signs')
-    await Bun.sleep(KNOWN_MS)
-    key.end()
-  })
+  const rotating = async () => {
+    for (const share of ROTATED_AT) {
+      await at(share)
+      const key = await issuer.rotate()
+      await Bun.sleep(KNOWN_MS)
+      key.begin()
+      load.renew()
+      happened('another key signs')
+      await Bun.sleep(KNOWN_MS)
+      key.end()
+    }
+  }
   const restarting = RESTARTED_AT.map(async share => {
     await at(share)
     happened('the database restarts')
@@ -71,7 +73,7 @@ async function prove(ground: Ground): Promise<Figure[]> {
     await postgres.start()
     backAt = Date.now()
   })
-  await Promise.all([at(1), ...rotating, ...restarting])
+  await Promise.all([at(1), rotating(), ...restarting])
   await load.stop()
   samples.stop()
   gateway.signal('SIGTERM')
