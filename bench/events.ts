@@ -16,7 +16,9 @@ const on = await stage()
 try {
   const subjects: Subject[] = []
   for (const [at, length] of LENGTHS.entries())
-    subjects.push(await on.sealgate(await on.pacing('stating', 7681 + 2 * at, length), 7682 + 2 * at))
+    subjects.push(
+      await on.sealgate(await on.pacing(7681 + 2 * at, { states: 'stating', events: length }), 7682 + 2 * at),
+    )
   const options = { directory, authorization: on.authorization, connections: 64, seconds: SECONDS }
   for (const subject of subjects) await load(subject, { ...options, seconds: 2 })
   const found = LENGTHS.map((): number[] => [])

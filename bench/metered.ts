@@ -1,51 +1,10 @@
 // bun bench/metered.ts [rounds]: what metering a sealed stream by its trailer adds to each event, in rounds that take turns.
 import http from 'node:http'
 import { type Subject, stage } from './parts.ts'
+import { type Timing, timed } from './timing.ts'
 
 const ROUNDS = Number(Bun.argv[2] ?? 7)
 const STREAMS = 8
-
-/** One stream's figures, in microseconds. */
-interface Timing {
-  /** From the request to its first event. */
-  readonly first: number
-  /** From the moment each event was sent until it was here. */
-  readonly delays: readonly number[]
-  /** Between two events. */
-  readonly gaps: readonly number[]
-}
-
-/** Microseconds since the epoch, alike in all processes of a machine. */
-const now = () => (performance.timeOrigin + performance.now()) * 1000
-
-/** Sends a request that claims a seal and times the frames of its answer. */
-function time(subject: Subject, authorization: string, agent: http.Agent): Promise<Timing> {
-  return new Promise((resolve, reject) => {
-    const body = Buffer.alloc(400)
-    body.writeUInt32BE(396, 0)
-    const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
-    const headers = { authorization, 'ehbp-encapsulated-key': key, 'content-length': body.length }
-    const began = now()
-    const arrivals: { at: number; sent: number }[] = []
-    const request = http.request(`${subject.url}/v1/chat/completions`, { method: 'POST', headers, agent }, answer => {
-      answer.on('data', (chunk: Buffer) => {
-        const at = now()
-        for (const [, sent = '0'] of chunk.toString('latin1').matchAll(/t=(\d+);/g))
-          arrivals.push({ at, sent: Number(sent) })
-      })
-      answer.on('error', reject)
-      answer.on('end', () => {
-        resolve({
-          first: (arrivals[0]?.at ?? Number.NaN) - began,
-          delays: arrivals.map(({ at, sent }) => at - sent),
-          gaps: arrivals.slice(1).map(({ at }, index) => at - (arrivals[index]?.at ?? Number.NaN)),
-        })
-      })
-    })
-    request.on('error', reject)
-    request.end(body)
-  })
-}
 
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b)
 const share = (values: readonly number[], part: number) =>
@@ -59,7 +18,8 @@ function spread(values: readonly number[]): string {
 async function round(subject: Subject, authorization: string) {
   const agent = new http.Agent({ keepAlive: true })
   const streams: Timing[] = []
-  for (let count = 0; count < STREAMS; count++) streams.push(await time(subject, authorization, agent))
+  for (let count = 0; count < STREAMS; count++)
+    streams.push(await timed(subject, { authorization, agent, isSealed: true }))
   agent.destroy()
   const delays = streams.flatMap(({ delays }) => delays)
   const gaps = streams.flatMap(({ gaps }) => gaps)
@@ -77,8 +37,8 @@ async function round(subject: Subject, authorization: string) {
 
 const on = await stage()
 try {
-  const silent = await on.pacing('silent', 7641)
-  const stating = await on.pacing('stating', 7642)
+  const silent = await on.pacing(7641, { states: 'silent' })
+  const stating = await on.pacing(7642, { states: 'stating' })
   const subjects = [
     { ...stating, name: 'direct' },
     { ...(await on.sealgate(silent, 7643)), name: 'through sealgate, nothing stated' },

@@ -10,11 +10,23 @@ export const OTHER_CORE = '1'
 /** For what needs more than one, and shares them with all the rest. */
 export const BOTH_CORES = '0,1'
 
-/** Something that answers the bench's requests, and the process whose cost is counted. */
+/** Something that answers the bench's requests, and the process whose cost is counted; of a peer that is not known. */
 export interface Subject {
   readonly name: string
   readonly url: string
   readonly pid: number
+}
+
+/** Streams of events that say when they were sent. */
+export interface Pacing {
+  /** Whether each stream's end states what it cost, in a trailer. */
+  readonly states: 'stating' | 'silent'
+  /** 32 unless told. */
+  readonly events?: number
+  /** Milliseconds between two, 10 unless told. */
+  readonly paceMs?: number
+  /** Whether they are frames of a seal, or open; sealed unless told. */
+  readonly form?: 'sealed' | 'open'
 }
 
 /** Starts and, at the end, stops what a bench runs against; all of it on loopback. */
@@ -23,12 +35,11 @@ export interface Stage {
   readonly authorization: string
   /** As many more, each of another caller. */
   callers(count: number): Promise<readonly string[]>
-  /** nginx that answers every request with a small chat of 400 bytes. */
-  answering(port: number): Promise<Subject>
+  /** nginx that answers every request with a small chat of 400 bytes, or as if it had opened a seal. */
+  answering(port: number, form?: 'sealed' | 'open'): Promise<Subject>
   /** An upstream that opens a stream, sends one event, and stays quiet. */
   quiet(port: number): Promise<Subject>
-  /** An upstream whose events, 32 unless told, say when they were sent, and that states at each stream's end what it cost, or not. */
-  pacing(states: 'stating' | 'silent', port: number, events?: number): Promise<Subject>
+  pacing(port: number, how: Pacing): Promise<Subject>
   /** nginx as a plain reverse proxy before an upstream. */
   nginx(upstream: Subject, port: number): Promise<Subject>
   /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
@@ -60,10 +71,11 @@ export async function stage(given?: string): Promise<Stage> {
   return {
     authorization: await bearer('caller'),
     callers: count => Promise.all(Array.from({ length: count }, (_, at) => bearer(`caller-${at}`))),
-    answering: port => nginx('direct', OTHER_CORE, port, ANSWER),
+    answering: (port, form = 'open') => nginx('direct', OTHER_CORE, port, form === 'open' ? ANSWER : NONCE + ANSWER),
     quiet: port => begin('quiet', OTHER_CORE, [process.execPath, join(import.meta.dir, 'quiet.ts'), `${port}`], port),
-    pacing: (states, port, events = 32) => {
-      const command = [process.execPath, join(import.meta.dir, 'pacing.ts'), `${port}`, states, `${events}`]
+    pacing: (port, { states, events = 32, paceMs = 10, form = 'sealed' }) => {
+      const file = join(import.meta.dir, 'pacing.ts')
+      const command = [process.execPath, file, `${port}`, states, `${events}`, `${paceMs}`, form]
       return begin('pacing', OTHER_CORE, command, port)
     },
     nginx: ({ url }, port) => {
@@ -136,7 +148,7 @@ const GOVERNED = {
   HOST: '127.0.0.1',
   RATE_LIMIT_RPM: '1000000',
   RATE_LIMIT_BURST: '1000000',
-  CONCURRENT_LIMIT: '0',
+  CONCURRENT_LIMIT: '10000',
   MAX_IN_FLIGHT: '1000000',
 }
 
@@ -152,6 +164,8 @@ const CHAT = JSON.stringify({
   usage: { prompt_tokens: 10, completion_tokens: 40, total_tokens: 50 },
 }).padEnd(400)
 
+// What is sealed gives itself away by this header; nobody here opens it.
+const NONCE = `add_header Ehbp-Response-Nonce "${'0'.repeat(64)}"; `
 const ANSWER = `default_type application/json; add_header X-Tinfoil-Usage-Metrics "${STATED}"; return 200 '${CHAT}';`
 
 interface Server {

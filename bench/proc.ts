@@ -46,3 +46,8 @@ export function treeCpuMicroseconds(pid: number): number {
   const children = childrenOf(pid).reduce((sum, child) => sum + treeCpuMicroseconds(child), 0)
   return (ticks(pid, 11) + ticks(pid, 13)) * TICK_MICROSECONDS + children
 }
+
+/** How many descriptors a process started from here may have (getrlimit(2), RLIMIT_NOFILE, the hard limit). */
+export function descriptorsFor(): number {
+  return Number(/^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
+}

@@ -1,138 +1,70 @@
-// bun run bench: what sealgate costs beside a plain reverse proxy, in one run. See README.md in this folder.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// bun run bench [rounds]: what sealgate costs beside a plain reverse proxy, in one run. See README.md in this folder.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Stage, type Subject, stage } from './parts.ts'
+import type { Cast } from './cells/cast.ts'
+import { kinds } from './cells/kinds.ts'
+import { openStreams } from './cells/open-streams.ts'
+import { smallChats } from './cells/small-chats.ts'
+import { starts } from './cells/starts.ts'
+import { streams } from './cells/streams.ts'
+import { markdown, type Table } from './figures.ts'
+import { OTHER_CORE, type Subject, stage } from './parts.ts'
+import { plots } from './plots.ts'
 import { rssMegabytes } from './proc.ts'
-import { hold } from './streams.ts'
-import { load, type Round } from './wrk.ts'
 
-const ROUNDS = Number(Bun.argv[2] ?? 7)
-const SECONDS = 3
-const STREAMS = 1000
+const REST_MS = 60_000
 
-/** One subject's figures: the median of its rounds, and how far they lay apart. */
-interface Row {
-  name: string
-  connections: number
-  [figure: string]: string | number
-}
-
-const rounded = (value: number, digits = 1) => Number(value.toFixed(digits))
-
-function summary(values: readonly number[], digits = 1) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const at = (share: number) => rounded(sorted[Math.round((sorted.length - 1) * share)] ?? Number.NaN, digits)
-  return { median: at(0.5), low: at(0), high: at(1) }
-}
-
-const shown = ({ median, low, high }: ReturnType<typeof summary>) => `${median} (${low}–${high})`
-
-/** Rounds in turn, direct, nginx, sealgate, and again, so that a machine whose speed drifts drifts for all. */
-async function rounds(subjects: readonly Subject[], connections: number, authorization: string, directory: string) {
-  const options = { directory, authorization, connections }
-  for (const subject of subjects) await load(subject, { ...options, seconds: 2 })
-  const found = subjects.map((): Round[] => [])
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, subject] of subjects.entries()) {
-      found[index]?.push(await load(subject, { ...options, seconds: SECONDS }))
-    }
-  }
-  return found
-}
-
-function rows(subjects: readonly Subject[], found: readonly Round[][], connections: number): Row[] {
-  const [direct = []] = found
-  return subjects.map(({ name }, index) => {
-    const mine = found[index] ?? []
-    const added = (figure: 'p50' | 'p99') =>
-      summary(
-        mine.map((round, at) => (round[figure] - (direct[at]?.[figure] ?? 0)) * 1000),
-        0,
-      )
-    return {
-      name,
-      connections,
-      'requests/s': shown(
-        summary(
-          mine.map(({ rate }) => rate),
-          0,
-        ),
-      ),
-      'CPU µs/request': shown(summary(mine.map(({ cpu }) => cpu))),
-      'added p50 µs': index === 0 ? '–' : shown(added('p50')),
-      'added p99 µs': index === 0 ? '–' : shown(added('p99')),
-      failed: mine.reduce((sum, { failed }) => sum + failed, 0),
-    }
-  })
-}
-
-async function requests(on: Stage, directory: string): Promise<Row[]> {
-  const direct = await on.answering(7611)
-  const subjects = [direct, await on.nginx(direct, 7612), await on.sealgate(direct, 7613)]
-  const sealgate = subjects[2] ?? direct
+/** The headline, and what memory does before, under and after it; starts are timed while it rests. */
+async function governed(cast: Cast): Promise<Table[]> {
+  const direct = await cast.on.answering(7611)
+  const nginx = await cast.on.nginx(direct, 7612)
+  const sealgate = await cast.on.sealgate(direct, 7613)
+  await Bun.sleep(2000)
   const idle = rssMegabytes(sealgate.pid)
-  const table: Row[] = []
-  let peak = 0
-  for (const connections of [1, 32]) {
-    const found = await rounds(subjects, connections, on.authorization, directory)
-    peak = Math.max(peak, ...(found[2] ?? []).map(({ rss }) => rss))
-    table.push(...rows(subjects, found, connections))
-  }
-  await Bun.sleep(10_000)
+  const tables = await smallChats(cast, [direct, nginx, sealgate, ...(cast.peer ? [cast.peer] : [])])
+  const loaded = rssMegabytes(sealgate.pid)
+  const rested = Bun.sleep(REST_MS)
+  const started = await starts(cast)
+  await rested
   const after = rssMegabytes(sealgate.pid)
-  for (const subject of subjects) await on.end(subject)
-  const memory = { idle: rounded(idle), peak: rounded(peak), 'after 10 s': rounded(after) }
-  print('sealgate, resident memory under that load, MB', [memory])
-  return table
+  for (const subject of [direct, nginx, sealgate]) await cast.on.end(subject)
+  const row = { name: 'sealgate', idle, 'under load': loaded, 'after 60 s': after, 'after × idle': after / idle }
+  return [...tables, { title: 'resident memory under that load, MB', rows: [row] }, started]
 }
 
-async function streams(on: Stage) {
-  const quiet = await on.quiet(7621)
-  const subjects = [await on.nginx(quiet, 7622), await on.sealgate(quiet, 7623)]
-  const table = []
-  for (const subject of subjects) {
-    const held = await hold(subject, on.authorization, STREAMS)
-    table.push({
-      name: subject.name,
-      streams: STREAMS,
-      'idle MB': rounded(held.idle),
-      'open MB': rounded(held.open),
-      'after MB': rounded(held.after),
-      'KB/stream': rounded(held.perStream),
-    })
-  }
-  for (const subject of [...subjects, quiet]) await on.end(subject)
-  return table
-}
-
-function print(title: string, table: readonly object[]): void {
-  process.stdout.write(`\n${title}\n\n`)
-  const columns = Object.keys(table[0] ?? {})
-  const line = (cells: readonly string[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`)
-  line(columns)
-  line(columns.map(() => '---'))
-  for (const row of table) line(Object.values(row).map(String))
-}
-
-for (const tool of ['nginx', 'wrk', 'taskset']) {
+for (const tool of ['nginx', 'wrk', 'h2load', 'taskset']) {
   if (Bun.which(tool)) continue
-  process.stderr.write(`bench: ${tool} is missing; on Debian: apt-get install nginx-light wrk util-linux\n`)
+  const packages = 'nginx-light wrk nghttp2-client util-linux'
+  process.stderr.write(`bench: ${tool} is missing; on Debian: apt-get install ${packages}\n`)
   process.exit(2)
 }
+// The load is part of this process: what is measured has a core to itself.
+await Bun.spawn(['taskset', '-a', '-p', '-c', OTHER_CORE, `${process.pid}`], { stdout: 'ignore' }).exited
+const began = performance.now()
 const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-load-'))
 const on = await stage()
 try {
-  const machine = `${cpus()[0]?.model}, ${cpus().length} cores, Bun ${Bun.version}, ${new Date().toISOString().slice(0, 10)}`
-  process.stdout.write(`${machine}; ${ROUNDS} rounds of ${SECONDS} s each, median (lowest–highest)\n`)
-  const chats = await requests(on, directory)
-  print('small chats, 400 bytes up and down', chats)
-  const open = await streams(on)
-  print('open streams', open)
-  const file = join(process.cwd(), 'bench-result.json')
-  writeFileSync(file, JSON.stringify({ machine, rounds: ROUNDS, seconds: SECONDS, chats, open }, null, 2))
-  process.stdout.write(`\nas JSON: ${file}\n`)
+  const { BENCH_PEER: url } = process.env
+  const peer: Subject | undefined = url ? { name: 'peer', url: url.replace(/\/$/, ''), pid: 0 } : undefined
+  const cast: Cast = { on, directory, rounds: Number(process.argv[2] ?? 5), peer }
+  const date = new Date().toISOString().slice(0, 10)
+  const machine = `${cpus()[0]?.model}, ${cpus().length} cores, Bun ${Bun.version}, ${date}`
+  process.stdout.write(`${machine}; ${cast.rounds} rounds, median (lowest–highest)\n`)
+  const tables: Table[] = []
+  for (const cell of [governed, streams, openStreams, kinds])
+    for (const table of [await cell(cast)].flat()) {
+      tables.push(table)
+      process.stdout.write(markdown(table))
+    }
+  const folder = join(process.cwd(), 'bench-result')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'result.json'), JSON.stringify({ machine, rounds: cast.rounds, tables }, null, 2))
+  for (const [name, svg] of Object.entries(await plots(tables))) writeFileSync(join(folder, name), svg)
+  const minutes = (performance.now() - began) / 60_000
+  process.stdout.write(`\n${minutes.toFixed(1)} minutes; as JSON and plots: ${folder}\n`)
 } finally {
   await on.stop()
   rmSync(directory, { recursive: true })
 }
+process.exit()

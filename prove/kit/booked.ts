@@ -29,6 +29,7 @@ export function agrees(row: Row, entry: Entry): boolean {
   const tokens = row.prompt_tokens + row.completion_tokens + row.cached_tokens
   switch (entry.kind) {
     case 'json':
+    case 'large':
     case 'stream':
       // One that was cut by the kill is not in the ledger at all, and so all that are were stated.
       return (

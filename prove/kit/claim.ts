@@ -39,8 +39,9 @@ interface Claim {
   readonly withinSeconds: number
 }
 
-const ISSUER = 'https://issuer.example'
-const AUDIENCE = 'sealgate-prove'
+/** Whose tokens gateways take, and for whom. */
+export const ISSUER = 'https://issuer.example'
+export const AUDIENCE = 'sealgate-prove'
 
 /** Puts a claim to the proof: prints it with its figures and the command that gives them, and ends the process. */
 export async function claim({ name, says, withinSeconds }: Claim, prove: (ground: Ground) => Promise<Figure[]>) {
@@ -78,12 +79,12 @@ async function lay() {
           CONCURRENT_LIMIT: '0',
           MAX_IN_FLIGHT: '1000000',
           ALLOW_PLAINTEXT: 'true',
-          ...env,
           TINFOIL_API_KEY: 'tk-prove',
           TINFOIL_BASE_URL: upstream,
           JWKS_URL: issuer.jwksUrl,
           ISSUER,
           AUDIENCES: AUDIENCE,
+          ...env,
         },
       })
       started.push(running)

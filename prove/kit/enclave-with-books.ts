@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 
 /** What is asked of the enclave, and so how a request ends. */
 export const KINDS = ['json', 'stream', 'cut', 'broken', 'busy', 'unreadable'] as const
-export type Kind = (typeof KINDS)[number]
+/** `large` is answered at once like `json`, with a mebibyte. */
+export type Kind = (typeof KINDS)[number] | 'large'
 
 /** What the enclave wrote down of one request. */
 export interface Entry {
@@ -54,7 +55,8 @@ async function serve(
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const { number } = JSON.parse(Buffer.concat(chunks).toString())
-  const kind = KINDS.find(known => known === request.headers['x-tinfoil-model']) ?? 'json'
+  const asked = request.headers['x-tinfoil-model']
+  const kind = asked === 'large' ? asked : (KINDS.find(known => known === asked) ?? 'json')
   const nothing = { prompt: 0, completion: 0, cached: 0, cost: '', stated: false }
   const entry: Entry = { kind, at: Date.now(), ...nothing, endedAt: undefined }
   if (books.has(number)) throw new Error(`request ${number} came twice`)
@@ -64,13 +66,14 @@ async function serve(
   })
   if (kind === 'busy') return refuse(response, 429, '{"error":{"message":"Request rate exceeded."}}')
   if (kind === 'unreadable') return refuse(response, 422, '{"title":"failed to read decrypted request body"}')
-  if (kind === 'json') {
+  if (kind === 'json' || kind === 'large') {
     response.writeHead(200, { 'content-type': 'application/json', [METRICS]: state(entry, number) })
-    return void response.end('{"choices":[]}')
+    return void response.end(kind === 'large' ? LARGE : '{"choices":[]}')
   }
   await stream(response, entry, number, paceMs)
 }
 
+const LARGE = `{"choices":[${' '.repeat(1024 * 1024)}]}`
 const METRICS = 'x-tinfoil-usage-metrics'
 
 function refuse(response: ServerResponse, status: number, body: string): void {
