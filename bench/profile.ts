@@ -72,7 +72,7 @@ function add(into: Map<string, Frame>, frame: Frame): void {
 function placeOf(url: string): string {
   const [, ours] = /\/(src\/[^?]+)$/.exec(url) ?? []
   const [, other] = /\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
-  return other ?? ours ?? url.replace(/^.*\//, '')
+  return other ?? ours ?? url.replace(/^(?:file:)?\/.*\//, '')
 }
 
 /** Samples by the innermost frame that is not native, most first. */
