@@ -11,6 +11,7 @@ export interface Frame {
 const WIDTH = 1600
 const ROW = 17
 const LETTER = 6.6
+const TITLE = 'The governed path by call, its callers above'
 
 /** A flame graph as SVG, callers above; what has less than a share of all samples is left out. */
 export function flameGraph(root: Frame, least: number): string {
@@ -28,7 +29,7 @@ export function flameGraph(root: Frame, least: number): string {
   }
   draw(root, 0, 0)
   const size = `width="${WIDTH}" height="${(deepest + 1) * ROW}"`
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="monospace" font-size="11">\n${rows.join('\n')}\n</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="monospace" font-size="11">\n<title>${TITLE}</title>\n${rows.join('\n')}\n</svg>\n`
 }
 
 interface Box {
