@@ -47,7 +47,7 @@ export interface Stage {
   /** Bytes that a subject has logged so far. */
   logged(subject: Subject): number
   /** One stretch of sealgate's own path before an upstream, from its sources; `bare` is a relay that takes no care. */
-  stretch(name: string, upstream: Subject, port: number): Promise<Subject>
+  stretch(name: string, upstream: Subject, port: number, flags?: readonly string[]): Promise<Subject>
   end(subject: Subject): Promise<void>
   stop(): Promise<void>
 }
@@ -93,10 +93,10 @@ export async function stage(given?: string): Promise<Stage> {
         PORT: `${port}`,
       }),
     logged: ({ name, url }) => statSync(outputOf(directory, name, new URL(url).port)).size,
-    stretch: (name, { url }, port) => {
+    stretch: (name, { url }, port, flags = []) => {
       const file = join(import.meta.dir, name === 'bare' ? 'bare.ts' : 'path.ts')
       const rest = [String(port), url, issuer.jwksUrl, join(directory, `path-${port}.db`)]
-      const command = [process.execPath, file, ...(name === 'bare' ? rest : [name, ...rest])]
+      const command = [process.execPath, ...flags, file, ...(name === 'bare' ? rest : [name, ...rest])]
       return begin(name, MEASURED_CORE, command, port)
     },
     end: async ({ pid }) => {

@@ -15,6 +15,7 @@ const ALL = [
   'ledger',
   'limit',
   'log',
+  'slots',
   'receipts',
   'metrics',
 ]

@@ -5,6 +5,7 @@ import { type Ledger, ledger } from '../src/gate/ledger.ts'
 import { limiter } from '../src/gate/limiter.ts'
 import { logger } from '../src/gate/log.ts'
 import { observe } from '../src/gate/observe.ts'
+import { slots } from '../src/gate/slots.ts'
 import { metrics } from '../src/metrics/metrics.ts'
 import { gathered } from '../src/output.ts'
 import type { Route } from '../src/protocol/exchange.ts'
@@ -101,6 +102,7 @@ interface Governing {
   limited?: boolean
   logged?: boolean
   booked?: boolean
+  held?: boolean
   receipted?: boolean
   measured?: boolean
 }
@@ -109,6 +111,7 @@ async function governed({
   limited = false,
   logged = false,
   booked = false,
+  held = false,
   receipted = false,
   measured = false,
 }: Governing): Promise<Serve> {
@@ -150,7 +153,7 @@ async function governed({
     ledger: booked ? ledger({ store, log, flushMs: 500 }) : unbooked,
     tokenLimit: 0,
     limiter: limited ? limiter({ store, now, rpm, burst: rpm }) : undefined,
-    slots: undefined,
+    slots: held ? slots({ store, now, log, limit: 1000, process: 'bench' }) : undefined,
     maxInFlight: 1_000_000,
     ...ways,
     enclaveHosts: [],
@@ -175,11 +178,15 @@ const stretches: Record<string, () => Serve | Promise<Serve>> = {
   ledger: () => governed({ booked: true }),
   limit: () => governed({ booked: true, limited: true }),
   log: () => governed({ booked: true, limited: true, logged: true }),
-  receipts: () => governed({ booked: true, limited: true, logged: true, receipted: true }),
-  metrics: () => governed({ booked: true, limited: true, logged: true, receipted: true, measured: true }),
+  slots: () => governed({ booked: true, limited: true, logged: true, held: true }),
+  receipts: () => governed({ booked: true, limited: true, logged: true, held: true, receipted: true }),
+  metrics: () => governed({ booked: true, limited: true, logged: true, held: true, receipted: true, measured: true }),
   'no limits, no ledger': () => governed({ logged: true }),
   'no limits': () => governed({ logged: true, booked: true }),
 }
+
+// A profile is written when the program ends by itself.
+process.once('SIGTERM', () => process.exit())
 
 Bun.serve({
   hostname: '127.0.0.1',

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { and, eq, sql } from 'drizzle-orm'
 import type { Ending, Route } from '../protocol/exchange.ts'
 import type { Usage } from '../protocol/usage.ts'
@@ -76,13 +75,19 @@ function rowOf({ usage, chatId, ...entry }: Entry) {
   const counts = { promptTokens: prompt, completionTokens: completion, cachedTokens: cached }
   return {
     ...entry,
-    id: randomBytes(8).toString('hex'),
+    id: newId(),
     chatId: chatId ?? null,
     model,
     cost,
     ...counts,
     estimated: Number(estimated),
   }
+}
+
+/** 64 bits of chance in hex: the first 32 and the last 32 of a UUID (RFC 9562, section 5.4), for a tenth of `randomBytes`. */
+function newId(): string {
+  const uuid = crypto.randomUUID()
+  return uuid.slice(0, 8) + uuid.slice(28)
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`

@@ -31,7 +31,7 @@ export function leases({ store, now, limit, process }: Deps) {
 
   async function takeLowest(owner: string): Promise<Lease | undefined> {
     let expiresAt = 0
-    const [row] = await store.ask(() => {
+    const [row] = await store.share(() => {
       const at = now()
       expiresAt = at + LEASE_MS
       return take.execute({ owner, now: at, expiresAt })

@@ -70,7 +70,7 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
     rpm,
     take: async owner => {
       let at = 0
-      const [row] = await store.ask(() => {
+      const [row] = await store.share(() => {
         // Read at each try: after a wait for another process's lock, time that has passed has refilled the bucket.
         at = clock()
         return take.execute({ owner, now: at, step, full: at + depth, first: at + step })
@@ -86,7 +86,7 @@ export function limiter({ store, now, rpm, burst }: Deps): Limiter {
       }
     },
     refund: async owner => {
-      await store.ask(() => {
+      await store.share(() => {
         const at = clock()
         return refund.execute({ owner, now: at, step, most: burst, ...minuteAround(at) })
       })

@@ -21,6 +21,7 @@ function jsonLine(time: string, level: Level, event: Event, fields: Fields): str
 }
 
 function textLine(time: string, level: Level, event: Event, fields: Fields): string {
-  const words = Object.entries(fields).map(([name, value]) => ` ${name}=${value}`)
-  return `${time} ${level.padEnd(5)} ${event}${words.join('')}\n`
+  let line = `${time} ${level.padEnd(5)} ${event}`
+  for (const name in fields) line += ` ${name}=${fields[name as keyof Fields]}`
+  return `${line}\n`
 }

@@ -1,7 +1,7 @@
 import { clientAddress, networkMatcher } from '../protocol/addresses.ts'
 import { type End, type Ending, Exchange } from '../protocol/exchange.ts'
 import { requestIdFrom } from '../protocol/ids.ts'
-import { faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
+import { type Fields, faultOf, type Level, type Log, methodOf, ownerTagOf } from '../protocol/log.ts'
 import type { Meters } from '../protocol/meters.ts'
 import { traceFrom } from '../protocol/trace.ts'
 
@@ -59,16 +59,12 @@ export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps)
   function logAnswer(exchange: Exchange, status: number): void {
     if (SILENT.has(exchange.route)) return
     const { method, route, backend, code, cause } = exchange
-    log(levelOf(status), 'request', {
-      method,
-      route: route ?? 'none',
-      status,
-      ms: round(now() - exchange.startedAt),
-      ...whose(exchange),
-      ...(backend && { backend }),
-      ...(code && { code }),
-      ...(cause !== undefined && { fault: faultOf(cause) }),
-    })
+    const fields: Fields = { method, route: route ?? 'none', status, ms: round(now() - exchange.startedAt) }
+    tellWhose(exchange, fields)
+    if (backend) fields.backend = backend
+    if (code) fields.code = code
+    if (cause !== undefined) fields.fault = faultOf(cause)
+    log(levelOf(status), 'request', fields)
   }
 
   return {
@@ -91,9 +87,10 @@ export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps)
           if (receipt) receipt.down.take(await bytesOut(request, response))
           ended(exchange, { status: response.status, ending: endingOf(exchange), bytes, firstByteAt: undefined })
         }
-        for (const [name, value] of Object.entries(exchange.headers)) response.headers.set(name, value)
-        response.headers.set('x-protocol-version', '1')
-        response.headers.set('x-request-id', exchange.id)
+        const { headers } = response
+        for (const name in exchange.headers) headers.set(name, exchange.headers[name] ?? '')
+        headers.set('x-protocol-version', '1')
+        headers.set('x-request-id', exchange.id)
         logAnswer(exchange, response.status)
         return response
       },
@@ -105,18 +102,18 @@ async function bytesOut({ method }: Request, response: Response): Promise<Uint8A
   return method === 'HEAD' ? undefined : response.clone().bytes()
 }
 
-function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End, endedAt: number) {
-  return {
-    ending,
-    bytes,
-    ...(firstByteAt !== undefined && { first_byte_ms: round(firstByteAt - exchange.startedAt) }),
-    ms: round(endedAt - exchange.startedAt),
-    ...whose(exchange),
-  }
+function streamFields(exchange: Exchange, { ending, bytes, firstByteAt }: End, endedAt: number): Fields {
+  const fields: Fields = { ending, bytes }
+  if (firstByteAt !== undefined) fields.first_byte_ms = round(firstByteAt - exchange.startedAt)
+  fields.ms = round(endedAt - exchange.startedAt)
+  tellWhose(exchange, fields)
+  return fields
 }
 
-function whose({ id, trace, principal }: Exchange) {
-  return { request: id, ...(trace && { trace: trace.id }), ...(principal && { owner: ownerTagOf(principal.owner) }) }
+function tellWhose({ id, trace, principal }: Exchange, fields: Fields): void {
+  fields.request = id
+  if (trace) fields.trace = trace.id
+  if (principal) fields.owner = ownerTagOf(principal.owner)
 }
 
 /** How an exchange without a streamed answer ended. */

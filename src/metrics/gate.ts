@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
 import Counter from 'prom-client/lib/counter.js'
-import Histogram from 'prom-client/lib/histogram.js'
 import type { Meters } from '../protocol/meters.ts'
 import type { Facts } from './facts.ts'
+import { histogram } from './histogram.ts'
 
 // A statement of SQLite takes some microseconds, and a wait for a lock five seconds.
 const SECONDS = [0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
@@ -24,7 +24,7 @@ export function gateMeters(
     help: 'How often a host of a backend asked to be left alone.',
     labelNames: ['backend'],
   })
-  const database = new Histogram({
+  const database = histogram({
     registers,
     name: 'db_client_operation_duration_seconds',
     help: 'Statements and transactions, waits for locks among them.',
@@ -35,7 +35,6 @@ export function gateMeters(
   return {
     limited: (limit, isAllowed) => decisions.inc({ limit, decision: isAllowed ? 'allowed' : 'refused' }),
     cooled: backend => cooldowns.inc({ backend }),
-    asked: (seconds, isAnswered) =>
-      database.observe({ db_system_name: engine, error_type: isAnswered ? '' : 'database_unavailable' }, seconds),
+    asked: (seconds, isAnswered) => database([engine, isAnswered ? '' : 'database_unavailable'], seconds),
   }
 }

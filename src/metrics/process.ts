@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client'
 import Counter from 'prom-client/lib/counter.js'
 import Gauge from 'prom-client/lib/gauge.js'
-import Histogram from 'prom-client/lib/histogram.js'
 import type { Facts } from './facts.ts'
 import { gauge } from './gauge.ts'
+import { histogram } from './histogram.ts'
 
 const BEAT_MS = 500
 const LAG_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
@@ -74,7 +74,7 @@ function workerGauges(registers: Registry[], workers: NonNullable<Facts['workers
 
 /** How late a timer rings tells how long others stood still; gives what ends it. */
 function heartbeat(registers: Registry[]): () => void {
-  const lag = new Histogram({
+  const lag = histogram({
     registers,
     name: 'sealgate_event_loop_lag_seconds',
     help: 'How late a timer rings that is due twice a second.',
@@ -83,7 +83,7 @@ function heartbeat(registers: Registry[]): () => void {
   let last = performance.now()
   const timer = setInterval(() => {
     const at = performance.now()
-    lag.observe(Math.max(0, at - last - BEAT_MS) / 1000)
+    lag([], Math.max(0, at - last - BEAT_MS) / 1000)
     last = at
   }, BEAT_MS)
   return () => clearInterval(timer)

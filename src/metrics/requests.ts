@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client'
 import Counter from 'prom-client/lib/counter.js'
-import Histogram from 'prom-client/lib/histogram.js'
 import type { End, Exchange } from '../protocol/exchange.ts'
 import type { Meters } from '../protocol/meters.ts'
 import { type ProblemCode, typeOf } from '../protocol/problem.ts'
 import type { Facts } from './facts.ts'
 import { gauge } from './gauge.ts'
+import { histogram } from './histogram.ts'
 
 // Those of OpenTelemetry's http.server.request.duration, and what a long answer takes beyond them.
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600]
@@ -27,11 +27,8 @@ export function requestMeters(
     if (exchange.streaming) streams--
     const { method, route = 'none', backend = '', reached, startedAt, code } = exchange
     const since = (at: number) => Math.max(0, at - startedAt) / 1000
-    duration.observe(
-      { http_request_method: method, http_route: route, http_response_status_code: status, backend },
-      since(now()),
-    )
-    if (firstByteAt !== undefined) firstByte.observe({ http_route: route, backend }, since(firstByteAt))
+    duration([method, route, status, backend], since(now()))
+    if (firstByteAt !== undefined) firstByte([route, backend], since(firstByteAt))
     if (backend && reached) endings.inc({ backend, ending })
     if (code) failures(code, backend)
   }
@@ -58,14 +55,14 @@ function families(registers: Registry[]) {
     'code',
   ])
   return {
-    duration: new Histogram({
+    duration: histogram({
       registers,
       name: 'http_server_request_duration_seconds',
       help: 'From a request to the last byte of its answer.',
       labelNames: ['http_request_method', 'http_route', 'http_response_status_code', 'backend'],
       buckets: SECONDS,
     }),
-    firstByte: new Histogram({
+    firstByte: histogram({
       registers,
       name: 'sealgate_time_to_first_byte_seconds',
       help: 'From a request to the first byte of a body that a backend sends.',

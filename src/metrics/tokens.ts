@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
-import Histogram from 'prom-client/lib/histogram.js'
 import type { Meters } from '../protocol/meters.ts'
 import type { Facts } from './facts.ts'
+import { histogram } from './histogram.ts'
 import { listedModels } from './models.ts'
 
 // Those of OpenTelemetry's gen_ai.client.token.usage.
@@ -17,11 +17,11 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 
 /** What is counted of the tokens that are booked. */
 export function tokenMeters(registers: Registry[], { now }: Pick<Facts, 'now'>): Pick<Meters, 'used' | 'modelsFrom'> {
-  const usage = new Histogram({
+  const usage = histogram({
     registers,
     name: 'gen_ai_client_token_usage',
     help: 'Tokens of each answer as they are booked; without a model where they are an estimate.',
-    labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_token_type', 'gen_ai_response_model'],
+    labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_response_model', 'gen_ai_token_type'],
     buckets: TOKENS,
   })
   let list: () => Promise<readonly string[]> = async () => []
@@ -33,13 +33,9 @@ export function tokenMeters(registers: Registry[], { now }: Pick<Facts, 'now'>):
     used: ({ backend = '', route = '' }, { prompt, completion, model }) => {
       if (prompt + completion === 0) return
       const count = (name: string) => {
-        const labels = {
-          gen_ai_operation_name: OPERATIONS[route] ?? route,
-          gen_ai_provider_name: backend,
-          gen_ai_response_model: name,
-        }
-        usage.observe({ ...labels, gen_ai_token_type: 'input' }, prompt)
-        usage.observe({ ...labels, gen_ai_token_type: 'output' }, completion)
+        const operation = OPERATIONS[route] ?? route
+        usage([operation, backend, name, 'input'], prompt)
+        usage([operation, backend, name, 'output'], completion)
       }
       const name = model === undefined ? '' : listed(model)
       if (typeof name === 'string') count(name)

@@ -118,6 +118,8 @@ function usageOf({ model, prompt, completion, total, cached = 0, cost }: Stated)
 function costOf(text: string): string | undefined {
   const [, whole, fraction = ''] = /^(\d{1,64})(?:\.(\d{1,64}))?$/.exec(text) ?? []
   if (whole === undefined) return undefined
+  // As nearly all are: nothing to round, and far from the bound; in BigInt it takes ten times as long.
+  if (whole.length <= 2 && fraction.length <= DECIMALS) return `${Number(whole)}.${fraction.padEnd(DECIMALS, '0')}`
   const unit = 10n ** BigInt(DECIMALS)
   const up = (fraction[DECIMALS] ?? '0') >= '5' ? 1n : 0n
   const amount = BigInt(whole) * unit + BigInt(fraction.slice(0, DECIMALS).padEnd(DECIMALS, '0')) + up

@@ -76,6 +76,8 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     isNew: version === 0,
     followed: follows,
     ask,
+    // Each on a connection of its own: in one transaction callers would wait for each other's locks.
+    share: ask,
     atomically: writes => ask(() => together(handle.pool(), writes)),
     isWritable: () =>
       ask(() => client.unsafe(PROBE)).then(

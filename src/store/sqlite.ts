@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { Problem } from '../protocol/problem.ts'
 import { filesOf } from './files.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { atOnce, sharing } from './sharing.ts'
 import { type Database, type Store, StoreFault, type Write } from './store.ts'
 
 // bun:sqlite is synchronous: a wait inside SQLite stands still for all callers, and the waits of many callers add up.
@@ -35,13 +36,7 @@ export async function openSqlite(path: string): Promise<Store> {
   }
   if (version > 0) await atStart(path, () => inspect(file))
   const db = drizzle(file) as unknown as Database
-  // Synchronous from BEGIN to COMMIT, so no other statement of this process comes between; it rolls back what throws.
-  const together = file.transaction((writes: readonly Write[]) => {
-    for (const { statement, values } of writes) {
-      const { sql, params } = statement.getQuery()
-      file.query(sql).run(...(fillPlaceholders(params, values) as SQLQueryBindings[]))
-    }
-  })
+  const together = transactionsOf(file)
   const lookedAfter = () => (path === ':memory:' ? { areOurs: () => true } : filesOf(path, () => renewWal(file)))
   let files = { areOurs: () => true }
   let isOurs = false
@@ -60,6 +55,8 @@ export async function openSqlite(path: string): Promise<Store> {
     }
   }
 
+  const { share, flush } = sharing(file, ask)
+
   function probe(): void {
     if (isDamaged) inspect(file)
     isDamaged = false
@@ -70,6 +67,7 @@ export async function openSqlite(path: string): Promise<Store> {
     db,
     isNew: version === 0,
     ask,
+    share,
     atomically: writes => ask(() => together.immediate(writes)),
     isWritable: () =>
       ask(probe).then(
@@ -90,11 +88,23 @@ export async function openSqlite(path: string): Promise<Store> {
     compact: () => ask(() => compact(file)),
     ...ONE_CLOCK,
     close: async () => {
+      flush()
       if (isOurs) checkpoint(file)
       file.close()
     },
   }
 }
+
+/**
+ * Synchronous from BEGIN to COMMIT, so that no other statement of this process comes between; what throws is rolled back.
+ */
+const transactionsOf = (file: SqliteFile) =>
+  file.transaction((writes: readonly Write[]) => {
+    for (const { statement, values } of writes) {
+      const { sql, params } = statement.getQuery()
+      file.query(sql).run(...(fillPlaceholders(params, values) as SQLQueryBindings[]))
+    }
+  })
 
 function compact(file: SqliteFile): void {
   file.run('VACUUM')
@@ -184,7 +194,7 @@ async function patiently<T>(statement: () => T | Promise<T>): Promise<T> {
   const giveUp = performance.now() + PATIENCE_MS
   for (let pause = 1; ; pause = Math.min(RETRY_MS, pause * 2)) {
     try {
-      return await statement()
+      return await atOnce(statement())
     } catch (error) {
       if (reasonCode(error) !== 'BUSY' || performance.now() > giveUp) throw error
       await Bun.sleep(pause)

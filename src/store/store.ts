@@ -24,6 +24,12 @@ export interface Store {
    */
   ask<T>(statement: () => T | Promise<T>): Promise<T>
   /**
+   * As {@link Store.ask}, for one write that requests wait for: SQLite does those of a turn of the event loop in one
+   * transaction, all or none of them, and tells when it is committed.
+   * @throws Problem `database_unavailable`
+   */
+  share<T>(write: () => T | Promise<T>): Promise<T>
+  /**
    * Runs writes in one transaction, with no code between them: all of them are done, or none. Waits as {@link Store.ask}.
    * @throws Problem `database_unavailable`
    */

@@ -4,7 +4,6 @@ import type { Store } from './store.ts'
 export function timed(store: Store, tell: (seconds: number, isDone: boolean) => void): Store {
   function time<T>(ask: () => Promise<T>): Promise<T> {
     const begun = performance.now()
-    // SQLite answers before this returns.
     const asked = ask()
     const over = (isDone: boolean) => tell((performance.now() - begun) / 1000, isDone)
     asked.then(
@@ -16,6 +15,7 @@ export function timed(store: Store, tell: (seconds: number, isDone: boolean) => 
   return {
     ...store,
     ask: statement => time(() => store.ask(statement)),
+    share: write => time(() => store.share(write)),
     atomically: writes => time(() => store.atomically(writes)),
   }
 }

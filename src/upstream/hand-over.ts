@@ -55,17 +55,7 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
         origin: base,
         method: request.method,
         path: pathAt(base, path.slice(below.length)) + exchange.target.query,
-        headers: {
-          ...upHeaders(request.headers, passes),
-          ...(type !== undefined && { 'content-type': type }),
-          ...(length !== null && { 'content-length': String(length) }),
-          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKey }),
-          authorization,
-          'user-agent': userAgent,
-          'x-request-id': exchange.id,
-          ...(exchange.trace && { traceparent: traceparentOf(exchange.trace) }),
-          ...asks,
-        },
+        headers: headersOf(request, exchange, { passes, type, length, idempotencyKey, authorization, userAgent, asks }),
         body,
         reached: () => {
           exchange.reached = true
@@ -79,6 +69,26 @@ export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
     answer.destroy()
     return sendWith(await credentials.current())
   }
+}
+
+interface Said extends Pick<Load, 'length'>, Pick<Backend, 'passes' | 'asks'> {
+  type: string | undefined
+  idempotencyKey: string | null
+  authorization: string
+  userAgent: string
+}
+
+/** What goes up as headers, put into one object. */
+function headersOf(request: Request, { id, trace }: Exchange, said: Said): Record<string, string> {
+  const headers = upHeaders(request.headers, said.passes)
+  if (said.type !== undefined) headers['content-type'] = said.type
+  if (said.length !== null) headers['content-length'] = String(said.length)
+  if (said.idempotencyKey !== null) headers['idempotency-key'] = said.idempotencyKey
+  headers['authorization'] = said.authorization
+  headers['user-agent'] = said.userAgent
+  headers['x-request-id'] = id
+  if (trace) headers['traceparent'] = traceparentOf(trace)
+  return Object.assign(headers, said.asks)
 }
 
 /** The client's own framing. */

@@ -32,12 +32,15 @@ async function begin({ url, clock = clockAt(), limit = 2 }: Options) {
   const store = await openTest(url)
   const lines: string[] = []
   const watched = { asked: 0, fails: false }
-  const ask: Store['ask'] = statement => {
-    watched.asked++
-    return watched.fails ? Promise.reject(new Error('no database')) : store.ask(statement)
-  }
+  const watching =
+    (ask: Store['ask']): Store['ask'] =>
+    statement => {
+      watched.asked++
+      return watched.fails ? Promise.reject(new Error('no database')) : ask(statement)
+    }
+  const watchedStore = { ...store, ask: watching(store.ask), share: watching(store.share) }
   const log = (_: string, event: string) => void lines.push(event)
-  const open = slots({ store: { ...store, ask }, now: clock.now, log, limit, process: crypto.randomUUID() })
+  const open = slots({ store: watchedStore, now: clock.now, log, limit, process: crypto.randomUUID() })
   const close = async () => {
     await open.close().catch(() => undefined)
     await store.close()

@@ -28,6 +28,15 @@ async function longestStall(act: () => Promise<unknown>): Promise<number> {
   return Math.max(longest, performance.now() - last)
 }
 
+test('a write that waits for others is done before the database closes', async () => {
+  const path = freshPath()
+  const store = await openFresh(path)
+  const limit = limiter({ store, now: Date.now, rpm: 60, burst: 10 })
+  const taken = [limit.take('j_ada'), limit.take('j_bob')]
+  await store.close()
+  expect((await Promise.all(taken)).map(({ allowed }) => allowed)).toEqual([true, true])
+})
+
 describe('while another process holds the write lock', () => {
   test('fifty requests wait for it, and all others go on', async () => {
     const path = freshPath()

@@ -39,6 +39,30 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect(await rows(store)).toHaveLength(3)
   })
 
+  test('writes that are shared are each told their own outcome', async () => {
+    const { store } = await open()
+    const put = (owner: string) =>
+      store.share(() =>
+        store.db.insert(limits).values({ owner, fullAt: 1 }).returning({ owner: limits.owner }).execute(),
+      )
+    const all = await Promise.all(['j_ada', 'j_bob', 'j_eve'].map(put))
+    expect(all.map(([row]) => row?.owner)).toEqual(['j_ada', 'j_bob', 'j_eve'])
+    expect(await put('j_carol')).toEqual([{ owner: 'j_carol' }])
+    expect(await rows(store)).toHaveLength(4)
+  })
+
+  test('of writes that are shared none is told as done that is not', async () => {
+    const { store } = await open()
+    const put = (owner: string) => store.share(() => insert(store).execute({ owner, fullAt: 1 }))
+    await put('j_ada')
+    const told = await Promise.allSettled([put('j_bob'), put('j_ada'), put('j_eve')])
+    expect(told[1]).toMatchObject({ status: 'rejected', reason: { code: 'database_unavailable' } })
+    const done = ['j_bob', 'j_ada', 'j_eve'].filter((_, at) => told[at]?.status === 'fulfilled')
+    expect((await rows(store)).map(({ owner }) => owner).sort()).toEqual(['j_ada', ...done].sort())
+    await put('j_carol')
+    expect(await rows(store)).toHaveLength(2 + done.length)
+  })
+
   test('whole numbers come back as they were, up to 53 bits, from writes together and alone', async () => {
     const { store } = await open()
     await store.atomically(write(insert(store), 'j_ada'))
