@@ -47,7 +47,7 @@ const ways = {
 }
 type Serve = (request: Request, server: Bun.Server<undefined>) => Promise<Response>
 
-/** Bun.serve and node:http(s), with our transport and tap between them. */
+/** Bun.serve, with our transport and tap behind it. */
 const relayed: Serve = async request => {
   const { method, signal } = request
   const headers = { 'content-length': request.headers.get('content-length') ?? '0' }

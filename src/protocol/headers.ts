@@ -61,7 +61,7 @@ export function upHeaders(from: Headers, passes: readonly string[]): Record<stri
   for (const name of passes) {
     const value = from.get(name)
     if (value === null) continue
-    // Bun refuses every other control character, and node:http throws at this one. A blank in its place, or nothing,
+    // Bun refuses every other control character, and no request head takes this one. A blank in its place, or nothing,
     // would be read otherwise than what was judged here.
     if (value.includes(DELETE))
       throw new Problem('malformed_header', `Malformed ${name} header: send it without control characters.`)

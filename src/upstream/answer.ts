@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http'
 import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
 import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
 import { meter } from './meter.ts'
+import type { Answer } from './received.ts'
 import { type Source, tapped } from './stream.ts'
 
 interface Deps {
@@ -21,11 +21,8 @@ interface Deps {
  * The upstream's answer as the client gets it: status and body as they came, headers by the list.
  * @throws Problem `upstream_malformed`, or `enclave_downgrade` for an open success to a sealed request.
  */
-export function relay(
-  answer: IncomingMessage,
-  { request, exchange, now, sealed, backend, source = answer }: Deps,
-): Response {
-  const status = answer.statusCode ?? 0
+export function relay(answer: Answer, { request, exchange, now, sealed, backend, source = answer }: Deps): Response {
+  const status = answer.statusCode
   const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304
   const refusal = refusalOf(answer, { status, hasBody: hasBody && source === answer, sealed })
   if (refusal) {
@@ -45,7 +42,7 @@ export function relay(
   // Where a path has ids in it, Elysia answers HEAD by its GET and counts the bytes of a body that is not there.
   const length = headers['content-length']
   if (request.method === 'HEAD' && length !== undefined) exchange.headers['content-length'] = length
-  if (!hasBody) answer.resume()
+  if (!hasBody) answer.destroy()
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
@@ -72,9 +69,9 @@ interface Facts {
 }
 
 /** Why an answer is not passed on; `undefined` for one that is. */
-export function refusalOf(answer: IncomingMessage, { status, hasBody, sealed }: Facts): Problem | undefined {
+export function refusalOf(answer: Answer, { status, hasBody, sealed }: Facts): Problem | undefined {
   // An answer destroyed already held something that is not HTTP in the packet of its headers: nothing would end it.
-  if (status < 200 || status > 599 || !isHttp1(answer) || !isFramed(answer) || (hasBody && answer.destroyed))
+  if (hasBody && answer.destroyed)
     return new Problem('upstream_malformed', 'The upstream answered with something that is not HTTP.')
   if (sealed && status < 300 && answer.headers[RESPONSE_NONCE_HEADER] === undefined)
     return new Problem(
@@ -85,15 +82,4 @@ export function refusalOf(answer: IncomingMessage, { status, hasBody, sealed }: 
       },
     )
   return undefined
-}
-
-/** node:http takes an answer of any version, and frames it by the rules of this one. */
-function isHttp1({ httpVersion }: IncomingMessage): boolean {
-  return httpVersion === '1.1' || httpVersion === '1.0'
-}
-
-/** node:http reads a body in any transfer coding to the connection's end; only `chunked` tells a cut one from a whole. */
-function isFramed({ headers }: IncomingMessage): boolean {
-  const coding = headers['transfer-encoding']
-  return coding === undefined || coding.toLowerCase() === 'chunked'
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../protocol/exchange.ts'
 import { isPlainId } from '../protocol/ids.ts'
 import { EventNaming, JsonNaming, type Naming } from '../protocol/naming.ts'
@@ -7,11 +6,12 @@ import type { Kind } from '../protocol/reference-names.ts'
 import { refusalOf } from './answer.ts'
 import { goneFrom } from './body.ts'
 import { type Giving, isRefusal } from './giving.ts'
+import type { Answer } from './received.ts'
 import type { Source } from './stream.ts'
 
 /** An answer, and its body as it may be passed on. */
 export interface Claimed {
-  readonly answer: IncomingMessage
+  readonly answer: Answer
   readonly source: Source
 }
 
@@ -20,7 +20,7 @@ export type Claim = (
   request: Request,
   exchange: Exchange,
   kind: Kind,
-  send: (idempotencyKey: string) => Promise<IncomingMessage>,
+  send: (idempotencyKey: string) => Promise<Answer>,
 ) => Promise<Claimed>
 
 interface Deps {
@@ -48,7 +48,7 @@ export function claimer({ giving, headerMs }: Deps): Claim {
       if (!exchange.reached) await giving.drop(begun)
       throw error
     })
-    const { statusCode = 0, headers } = answer
+    const { statusCode, headers } = answer
     // Not waited for: until the answer's body is watched nobody notices a client that leaves.
     if (isRefusal(statusCode)) void giving.drop(begun)
     const isSuccess = statusCode >= 200 && statusCode < 300
@@ -77,7 +77,7 @@ interface Ends {
 }
 
 /** An answer's body, of which nothing passes that names it until it has its owner. */
-async function* held(answer: IncomingMessage, naming: Naming, { own, unnamed }: Ends): AsyncGenerator<Buffer> {
+async function* held(answer: Answer, naming: Naming, { own, unnamed }: Ends): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = []
   let size = 0
   const all = (last: Buffer) => {
@@ -86,7 +86,7 @@ async function* held(answer: IncomingMessage, naming: Naming, { own, unnamed }: 
     size = 0
     return whole
   }
-  for await (const piece of answer as AsyncIterable<Buffer>) {
+  for await (const piece of answer) {
     if (naming.id !== undefined) {
       yield piece
       continue
@@ -113,7 +113,7 @@ async function* held(answer: IncomingMessage, naming: Naming, { own, unnamed }: 
  * with a body's first bytes, not before.
  */
 async function opened(
-  answer: IncomingMessage,
+  answer: Answer,
   body: AsyncGenerator<Buffer>,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Buffer>> {
@@ -137,7 +137,7 @@ async function* rejoined(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buf
   yield* rest
 }
 
-function sourceOf(answer: IncomingMessage, body: AsyncGenerator<Buffer>): Source {
+function sourceOf(answer: Answer, body: AsyncGenerator<Buffer>): Source {
   return {
     get complete() {
       return answer.complete

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http'
 import { Problem } from '../protocol/problem.ts'
+import type { Answer } from './received.ts'
 
 /** Hosts that said that they are overloaded, left alone for a moment. */
 export interface Cooldown {
   /** @throws Problem `upstream_overloaded` with `Retry-After`, while an origin cools. */
   check(origin: string): void
   /** Takes note of an answer: a 503 that says when to come back cools its origin, and no other answer does. */
-  heed(origin: string, answer: Pick<IncomingMessage, 'statusCode' | 'headers'>): void
+  heed(origin: string, answer: Pick<Answer, 'statusCode' | 'headers'>): void
 }
 
 // Longer, and one host's word would keep everybody away from it.

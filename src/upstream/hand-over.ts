@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../protocol/exchange.ts'
 import { idempotencyKeyOf, upHeaders } from '../protocol/headers.ts'
 import { traceparentOf } from '../protocol/trace.ts'
 import { type Backend, pathAt } from './backends.ts'
 import type { Body } from './body.ts'
+import type { Answer } from './received.ts'
 import type { Transport } from './transport.ts'
 
 /** What of a request goes up beside its headers, and where. */
@@ -27,7 +27,7 @@ export interface Load {
 type Length = string | number | null
 
 /** Hands a request over to a backend; as {@link Transport}. */
-export type HandOver = (request: Request, exchange: Exchange, load: Load) => Promise<IncomingMessage>
+export type HandOver = (request: Request, exchange: Exchange, load: Load) => Promise<Answer>
 
 interface Deps {
   send: Transport

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Fields } from '../protocol/answer-head.ts'
 import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { FrameCount } from '../protocol/frame-count.ts'
@@ -6,6 +6,7 @@ import { Held, jsonOf } from '../protocol/held.ts'
 import { METERED } from '../protocol/routes.ts'
 import { EventReader } from '../protocol/sse.ts'
 import { answerIdOf, METRICS_HEADER, readMetrics, readUsage, type Usage } from '../protocol/usage.ts'
+import type { Answer } from './received.ts'
 
 // An answer in one piece states its usage beside at most some hundred kilobytes of text; embeddings may be longer.
 const LONGEST_JSON = 1024 * 1024
@@ -34,7 +35,7 @@ interface Reader {
  * Fills an exchange's `usage`, `events` and `chatId` from its answer: from the enclave's own statement in header or trailer, on
  * every route, else from the open body, on those that cost tokens. `undefined` where its header says what it cost.
  */
-export function meter(answer: IncomingMessage, exchange: Exchange): Meter | undefined {
+export function meter(answer: Answer, exchange: Exchange): Meter | undefined {
   exchange.usage = statedIn(answer.headers)
   if (exchange.usage) return undefined
   const reader = METERED.has(exchange.route ?? '') ? readerOf(answer) : undefined
@@ -51,19 +52,19 @@ export function meter(answer: IncomingMessage, exchange: Exchange): Meter | unde
   }
 }
 
-function statedIn(fields: IncomingHttpHeaders | NodeJS.Dict<string>): Usage | undefined {
+function statedIn(fields: Fields): Usage | undefined {
   const value = fields[METRICS_HEADER]
-  return typeof value === 'string' ? readMetrics(value) : undefined
+  return value === undefined ? undefined : readMetrics(value)
 }
 
 /** What reads the body of a success, as far as it can be read: not when it is compressed, and of a sealed one the frames. */
-function readerOf({ statusCode = 0, headers }: IncomingMessage): Reader | undefined {
+function readerOf({ statusCode, headers }: Answer): Reader | undefined {
   if (statusCode >= 300 || headers['content-encoding'] !== undefined) return undefined
   const sealed = headers[RESPONSE_NONCE_HEADER] !== undefined
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   // Each write of an enclave is a frame of its own: frames are about as many as events.
   if (type === 'text/event-stream' && sealed) return new FrameCount()
-  if (type === 'text/event-stream') return new EventReader({ usage: !isAnnounced(headers.trailer) })
+  if (type === 'text/event-stream') return new EventReader({ usage: !isAnnounced(headers['trailer']) })
   return type === 'application/json' && !sealed ? jsonReader() : undefined
 }
 

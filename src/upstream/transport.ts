@@ -1,10 +1,11 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http'
-import https from 'node:https'
 import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
-import { listen } from './attempt.ts'
 import { type Body, goneFrom, requestStalled } from './body.ts'
-import { agents, type Egress } from './egress.ts'
+import type { Connection, Told } from './connection.ts'
+import type { Egress } from './egress.ts'
+import { type Pool, pool } from './pool.ts'
+import type { Answer } from './received.ts'
+import { requestHead } from './request-head.ts'
 import { upload } from './upload.ts'
 
 /** A request on its way to an upstream. */
@@ -37,94 +38,116 @@ export interface Patience {
  * @throws Problem `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`, `request_stalled`, `body_too_large`
  * or `client_gone`; or what the signal was aborted with.
  */
-export type Transport = (outgoing: Outgoing) => Promise<IncomingMessage>
+export type Transport = (outgoing: Outgoing) => Promise<Answer>
 
-// node:http(s) and not fetch: fetch lets a process have 256 requests at once and hides an answer's trailers.
+// Not fetch: that one lets a process have 256 requests at once and hides an answer's trailers. Nor node:http(s), which
+// takes twice the CPU and memory.
 /** A transport that keeps connections for the next request, follows nothing and verifies every certificate. */
 export function transport(patience: Patience, egress: Egress = {}): Transport {
-  // An idle connection goes before the usual servers close it: a request sent on a closing one is lost.
-  const pool = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256, timeout: 30_000 }
-  const kept = agents(pool, egress, patience.connectMs)
-  const fresh = agents({}, egress, patience.connectMs)
-
-  return outgoing => {
-    const { origin, method, path, headers } = outgoing
-    const { hostname, port, protocol } = origin
-    const host = hostname.replace(/^\[|\]$/g, '')
-    const options = { host, port, method, path, headers }
-    // A second try takes no kept connection, which might be closing too, but a new one for itself.
-    const open = (again: boolean) => {
-      const agent = (again ? fresh : kept)(origin)
-      return protocol === 'https:'
-        ? https.request({ ...options, agent, rejectUnauthorized: true })
-        : http.request({ ...options, agent })
-    }
-    return attend(open, outgoing, patience)
-  }
+  const connections = pool(egress, patience.connectMs)
+  return outgoing => new Sending(outgoing, patience, connections).answer
 }
 
-/** Watches over one request until its answer's headers are there: every way it can fail, each with its own words. */
-function attend(
-  open: (again: boolean) => ClientRequest,
-  { method, body, signal, reached }: Outgoing,
-  patience: Patience,
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    let request = open(false)
-    let answer: IncomingMessage | undefined
+/** One request until its answer's headers are there: every way it can fail, each with its own words. */
+class Sending implements Told {
+  readonly #outgoing: Outgoing
+  readonly #patience: Patience
+  readonly #pool: Pool
+  readonly #asked = Promise.withResolvers<Answer>()
+  readonly #connecting = alarm()
+  readonly #waiting = alarm()
+  #connection: Connection | undefined
+  #answer: Answer | undefined
+  #mayTryAgain: boolean
+
+  constructor(outgoing: Outgoing, patience: Patience, connections: Pool) {
+    this.#outgoing = outgoing
+    this.#patience = patience
+    this.#pool = connections
     // Never a POST: what is lost may have been taken up and paid for (RFC 9110 section 9.2.2).
-    let mayTryAgain = method === 'GET' && !body
-    const connecting = alarm()
-    const waiting = alarm()
+    this.#mayTryAgain = outgoing.method === 'GET' && !outgoing.body
+    const { signal } = outgoing
+    signal.addEventListener('abort', this)
+    if (signal.aborted) this.handleEvent()
+    else this.#begin(false)
+  }
 
-    function fail(problem: Problem): void {
-      settle()
-      if (answer) answer.destroy(problem)
-      reject(problem)
-      request.destroy()
-    }
-    function settle(): void {
-      mayTryAgain = false
-      connecting.off()
-      waiting.off()
-      signal.removeEventListener('abort', leave)
-    }
-    const leave = () => fail(goneFrom(signal))
-    const stalled = () => fail(requestStalled())
-    const late = (what: string) => () => fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
+  get answer(): Promise<Answer> {
+    return this.#asked.promise
+  }
 
-    function follow(): void {
-      listen(request, {
-        connecting: () => connecting.unlessSet(patience.connectMs, late('accept the connection')),
-        reached: () => {
-          connecting.off()
-          reached()
-        },
-        answered: incoming => {
-          settle()
-          answer = incoming
-          resolve(incoming)
-        },
-        failed: (problem, untaken) => {
-          if (!(untaken && mayTryAgain)) return fail(problem)
-          mayTryAgain = false
-          request = open(true)
-          follow()
-          request.end()
-        },
-      })
-    }
+  reached(): void {
+    this.#connecting.off()
+    this.#outgoing.reached()
+  }
 
-    signal.addEventListener('abort', leave)
-    follow()
-    if (signal.aborted) return leave()
+  answered(answer: Answer): void {
+    this.#settle()
+    this.#answer = answer
+    this.#asked.resolve(answer)
+  }
+
+  failed(problem: Problem, untaken: boolean): void {
+    if (untaken && this.#mayTryAgain) {
+      this.#mayTryAgain = false
+      this.#begin(true)
+    } else this.#fail(problem)
+  }
+
+  /** The client left. */
+  handleEvent(): void {
+    this.#fail(goneFrom(this.#outgoing.signal))
+  }
+
+  /** A second try takes no kept connection, which might be closing too, but a new one for itself. */
+  #begin(again: boolean): void {
+    const { origin, method, body } = this.#outgoing
+    try {
+      const head = requestHead(this.#outgoing, again)
+      const connection = again ? this.#pool.fresh(origin) : this.#pool.take(origin)
+      this.#connection = connection
+      connection.begin(this, method === 'HEAD', !again)
+      if (connection.isStanding) this.reached()
+      else this.#connecting.unlessSet(this.#patience.connectMs, this.#late('accept the connection'))
+      if (body) return void upload(head, body, connection, this.#watch())
+      connection.outbox.write(Buffer.from(head, 'latin1'))
+      connection.isSent = true
+      this.#waiting.unlessSet(this.#patience.headerMs, this.#late('answer'))
+    } catch (cause) {
+      this.#settle()
+      this.#asked.reject(cause)
+    }
+  }
+
+  #watch() {
+    const { bodyMs, headerMs } = this.#patience
     // Once the answer is there it takes its time, and so may the rest of the body.
-    const within = (ms: number, ring: () => void) => answer ?? waiting.in(ms, ring)
-    void upload(body, request, {
-      waiting: () => within(patience.bodyMs, stalled),
-      blocked: () => within(patience.headerMs, late('read the request')),
-      sent: () => within(patience.headerMs, late('answer')),
-      broken: reason => (reason instanceof Problem ? fail(reason) : leave()),
-    })
-  })
+    const within = (ms: number, ring: () => void) => {
+      if (!this.#answer) this.#waiting.in(ms, ring)
+    }
+    return {
+      waiting: () => within(bodyMs, () => this.#fail(requestStalled())),
+      blocked: () => within(headerMs, this.#late('read the request')),
+      sent: () => within(headerMs, this.#late('answer')),
+      broken: (reason: unknown) => this.#fail(reason instanceof Problem ? reason : goneFrom(this.#outgoing.signal)),
+    }
+  }
+
+  #late(what: string): () => void {
+    return () => this.#fail(new Problem('upstream_timeout', `The upstream did not ${what} in time.`))
+  }
+
+  #fail(problem: Problem): void {
+    this.#settle()
+    this.#answer?.destroy(problem)
+    if (!this.#answer) this.#connection?.abandon()
+    this.#asked.reject(problem)
+  }
+
+  #settle(): void {
+    this.#mayTryAgain = false
+    this.#connecting.off()
+    this.#waiting.off()
+    this.#outgoing.signal.removeEventListener('abort', this)
+  }
 }

@@ -1,19 +1,16 @@
-import https, { type AgentOptions } from 'node:https'
 import { isIP, connect as plain, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { connect as secure } from 'node:tls'
+import { connect as secure, type TLSSocket } from 'node:tls'
+import type { Address } from './line.ts'
 import { ProxyFault } from './proxy-fault.ts'
+import type { Roots } from './roots.ts'
 
 // Proxies say a status and a few headers.
 const MOST_HEAD_BYTES = 16 * 1024
 
-// A socket at once, with the tunnel below it: where an agent has to wait for one instead, as `proxyEnv` and
-// https-proxy-agent have it, a request that is given up holds its connection until the proxy has answered.
-/** An agent whose connections go through a forward proxy, TLS to the other server inside (RFC 9110 section 9.3.6). */
-export function tunnelling(pool: AgentOptions, proxy: URL, withinMs: number): https.Agent {
-  const agent = new https.Agent(pool)
-  const { secureContext } = pool
-  const trusting = { rejectUnauthorized: true, ...(secureContext && { secureContext }) }
+/** Connects through a forward proxy, with TLS to the other server inside (RFC 9110 section 9.3.6): a socket at once. */
+export function tunnelling(roots: Roots | undefined, proxy: URL, withinMs: number): (to: Address) => TLSSocket {
+  const trusting = { rejectUnauthorized: true, ...(roots && { secureContext: roots.context }) }
   const host = bare(proxy.hostname)
   const port = Number(proxy.port) || (proxy.protocol === 'https:' ? 443 : 80)
   const at = { host, port, noDelay: true, keepAlive: true }
@@ -21,12 +18,12 @@ export function tunnelling(pool: AgentOptions, proxy: URL, withinMs: number): ht
     proxy.protocol === 'https:' ? secure({ ...at, ...trusting, servername: isIP(host) ? '' : host }) : plain(at)
   const credentials = authorization(proxy)
 
-  agent.createConnection = ({ host, port, servername }: AgentOptions & { host?: string }) => {
-    const target = `${isIP(host ?? '') === 6 ? `[${host}]` : host}:${port || 443}`
+  return ({ host, port }) => {
+    const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
     const asked = `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`
+    const servername = isIP(host) ? '' : host
     return secure({ ...trusting, host, servername, socket: tunnel(near(), asked, withinMs) })
   }
-  return agent
 }
 
 /** What goes to the other server and comes from it, once the proxy has said that it is connected. */

@@ -1,5 +1,16 @@
-import type { ClientRequest } from 'node:http'
 import type { Body } from './body.ts'
+import type { Outbox } from './outbox.ts'
+
+/** What a request goes up by. */
+export interface Outlet {
+  readonly outbox: Pick<Outbox, 'write' | 'onDrain'>
+  /** Whether the request is whole. */
+  isSent: boolean
+  /** Called once, when the request is over. */
+  onOver: (() => void) | undefined
+  /** Whether the request is over: nothing more of it goes anywhere. */
+  readonly isOver: boolean
+}
 
 interface Watch {
   /** Called before each wait for the client's next bytes. */
@@ -12,48 +23,72 @@ interface Watch {
   broken: (reason: unknown) => void
 }
 
-/** Hands the client's body to the upstream as it arrives, no faster than the upstream reads. Never throws. */
-export async function upload(body: Body | null, request: ClientRequest, watch: Watch): Promise<void> {
-  if (body && !body.rest) request.write(body.head)
-  if (body?.rest) {
-    const { head, rest } = body
-    request.once('close', () => rest.cancel().catch(ignored))
-    const copied = await copy(head, rest, request, watch).catch(watch.broken)
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+/** What is copied, so that it leaves in one packet with what is before it. */
+const COPIED_BYTES = 65_536
+
+/** Hands a head and the client's body to the upstream as that arrives, no faster than it is read. Never throws. */
+export async function upload(head: string, body: Body, outlet: Outlet, watch: Watch): Promise<void> {
+  const isChunked = !HAS_LENGTH.test(head)
+  if (body.rest) {
+    const { rest } = body
+    outlet.onOver = () => void rest.cancel().catch(ignored)
+    const copied = await copy(head, { head: body.head, rest }, isChunked, outlet, watch).catch(watch.broken)
     if (!copied) return
-  }
-  request.end()
+    outlet.onOver = undefined
+    if (isChunked) outlet.outbox.write(LAST_CHUNK)
+  } else put(outlet, head, body.head, isChunked, isChunked)
+  outlet.isSent = true
   watch.sent()
 }
 
+const HAS_LENGTH = /\r\ncontent-length:/i
+
 /** Whether the whole body was handed over; not if the request ended first. */
 async function copy(
-  head: Uint8Array,
-  rest: NonNullable<Body['rest']>,
-  request: ClientRequest,
+  head: string,
+  { head: first, rest }: Required<Body>,
+  isChunked: boolean,
+  outlet: Outlet,
   watch: Watch,
 ): Promise<boolean> {
-  for (let next: Uint8Array | undefined = head; next; ) {
-    if (!request.write(next)) {
+  let before = head
+  for (let next: Uint8Array | undefined = first; next; before = '') {
+    if (!put(outlet, before, next, isChunked, false)) {
       watch.blocked()
-      await drained(request)
-      if (request.destroyed) return false
+      await room(outlet)
+      if (outlet.isOver) return false
     }
     watch.waiting()
     const { value } = await rest.read()
-    if (request.destroyed) return false
+    if (outlet.isOver) return false
     next = value
   }
   return true
 }
 
-function drained(request: ClientRequest): Promise<void> {
+function room(outlet: Outlet): Promise<void> {
   return new Promise(resolve => {
-    const go = () => {
-      request.off('drain', go).off('close', go)
-      resolve()
-    }
-    request.once('drain', go).once('close', go)
+    outlet.outbox.onDrain = resolve
   })
+}
+
+/** Writes a piece of the body behind what is before it, as a chunk where it is to be one, perhaps the last one. */
+function put(outlet: Outlet, before: string, piece: Uint8Array, isChunked: boolean, isLast: boolean): boolean {
+  const isChunk = isChunked && piece.length > 0
+  const begin = isChunk ? `${before}${piece.length.toString(16)}\r\n` : before
+  const end = `${isChunk ? '\r\n' : ''}${isLast ? '0\r\n\r\n' : ''}`
+  if (begin === '' && end === '') return outlet.outbox.write(piece)
+  if (piece.length > COPIED_BYTES) {
+    outlet.outbox.write(Buffer.from(begin, 'latin1'))
+    const isFree = outlet.outbox.write(piece)
+    return end === '' ? isFree : outlet.outbox.write(Buffer.from(end))
+  }
+  const bytes = Buffer.allocUnsafe(begin.length + piece.length + end.length)
+  bytes.write(begin, 0, 'latin1')
+  bytes.set(piece, begin.length)
+  bytes.write(end, begin.length + piece.length, 'latin1')
+  return outlet.outbox.write(bytes)
 }
 
 /** A body that was cut while it was being dropped is of no interest, but unhandled it would end the process. */

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
 import { alarm } from './alarm.ts'
 import { refusalOf } from './answer.ts'
+import type { Answer } from './received.ts'
 
 const WITHIN_MS = 30_000
 const MOST_BYTES = 1_048_576
@@ -12,8 +12,8 @@ const BODILESS = new Set([204, 205, 304])
  * An upstream's small answer, read to its end: within half a minute, and a mebibyte of it at most.
  * @throws Problem `upstream_malformed`, `upstream_timeout` or `upstream_unreachable`
  */
-export async function wholeAnswer(answer: IncomingMessage): Promise<Response> {
-  const status = answer.statusCode ?? 0
+export async function wholeAnswer(answer: Answer): Promise<Response> {
+  const status = answer.statusCode
   const refusal = refusalOf(answer, { status, hasBody: !BODILESS.has(status), sealed: false })
   if (refusal) {
     answer.destroy()
@@ -21,12 +21,12 @@ export async function wholeAnswer(answer: IncomingMessage): Promise<Response> {
   }
   const headers = new Headers(downHeaders(answer.headers))
   const id = answer.headers['x-request-id']
-  if (typeof id === 'string') headers.set('x-request-id', id)
+  if (id !== undefined) headers.set('x-request-id', id)
   const bytes = await bytesOf(answer)
   return new Response(BODILESS.has(status) ? null : bytes, { status, headers })
 }
 
-async function bytesOf(answer: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+async function bytesOf(answer: Answer): Promise<Uint8Array<ArrayBuffer>> {
   const late = alarm()
   late.in(WITHIN_MS, () => {
     answer.destroy(new Problem('upstream_timeout', 'The upstream did not end its answer in time.'))

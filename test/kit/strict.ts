@@ -12,15 +12,14 @@ const LARGEST_HEAD = 16_384
 
 /**
  * Reads the first final answer by the letter: no bare line feed, no folded line, one length in digits, no transfer coding
- * but `chunked`, a head of 16 KiB at most. Blank lines before it are let pass, and so are HTTP's twins of other
- * names, whose framing is the same: node:http does not tell them. `undefined` for whatever is not that; `ended` tells that nothing more will come.
+ * but `chunked`, a head of 16 KiB at most, and nothing before it. `undefined` for whatever is not that; `ended` tells that
+ * nothing more will come.
  */
 export function strictly(bytes: string, ended: boolean): Reading | undefined {
-  if (bytes.startsWith('\r\n')) return strictly(bytes.slice(2), ended)
   const headEnd = bytes.indexOf('\r\n\r\n')
   if (headEnd < 0 || headEnd > LARGEST_HEAD) return undefined
   const [first = '', ...lines] = bytes.slice(0, headEnd).split('\r\n')
-  const status = Number(/^(?:HTTP|RTSP|ICE)\/1\.[01] ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(first)?.[1])
+  const status = Number(/^HTTP\/1\.[01] ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(first)?.[1])
   const fields = lines.map(line => /^([!#$%&'*+.^`|~\w-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/.exec(line))
   if (!status || status === 101 || fields.some(field => !field)) return undefined
   const after = bytes.slice(headEnd + 4)

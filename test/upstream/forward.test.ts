@@ -16,13 +16,12 @@ describe('what goes up', () => {
     await (await ask(MODELS, { 'X-Request-Id': ID, Accept: 'application/json' })).message()
     expect((await upstream.first()).text).toBe(
       'GET /v1/models HTTP/1.1\r\n' +
+        `Host: 127.0.0.1:${upstream.port}\r\n` +
         'accept: application/json\r\n' +
         `authorization: Bearer ${UPSTREAM_KEY}\r\n` +
         'user-agent: sealgate/0.0.0-test\r\n' +
         `x-request-id: ${ID}\r\n` +
-        'x-tinfoil-request-usage-metrics: true\r\n' +
-        `Host: 127.0.0.1:${upstream.port}\r\n` +
-        'Connection: keep-alive\r\n\r\n',
+        'x-tinfoil-request-usage-metrics: true\r\n\r\n',
     )
   })
 
@@ -60,6 +59,7 @@ describe('what goes up', () => {
     await client.message()
     expect((await upstream.first()).text).toBe(
       'POST /v1/chat/completions?a=b&token=c%2Fd HTTP/1.1\r\n' +
+        `Host: 127.0.0.1:${upstream.port}\r\n` +
         'accept: text/event-stream\r\n' +
         'content-type: application/octet-stream\r\n' +
         `ehbp-encapsulated-key: ${'ab'.repeat(32)}\r\n` +
@@ -67,9 +67,7 @@ describe('what goes up', () => {
         `authorization: Bearer ${UPSTREAM_KEY}\r\n` +
         'user-agent: sealgate/0.0.0-test\r\n' +
         `x-request-id: ${ID}\r\n` +
-        'x-tinfoil-request-usage-metrics: true\r\n' +
-        `Host: 127.0.0.1:${upstream.port}\r\n` +
-        `Connection: keep-alive\r\n\r\n${FRAME}`,
+        `x-tinfoil-request-usage-metrics: true\r\n\r\n${FRAME}`,
     )
   })
 

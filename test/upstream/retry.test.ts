@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, spyOn, test } from 'bun:test'
-import http from 'node:http'
 import { type Patience, transport } from '../../src/upstream/transport.ts'
 import { outcome } from '../kit/problem.ts'
 import { type RawUpstream, type Reply, rawUpstream, type Wire } from '../kit/raw.ts'
@@ -245,9 +244,15 @@ describe('a second try', () => {
 async function refusing(refused: (port: number) => void = () => undefined) {
   const gone = await rawUpstream(OK)
   await gone.stop()
-  const request = http.request
-  const spy = spyOn(http, 'request').mockImplementation(((...given: Parameters<typeof request>) =>
-    request(...given).once('error', () => refused(gone.port))) as typeof request)
+  const connect = Bun.connect
+  const spy = spyOn(Bun, 'connect').mockImplementation(((options: Bun.TCPSocketConnectOptions<unknown>) => {
+    const { socket } = options
+    const connectError: typeof socket.connectError = (...given) => {
+      refused(gone.port)
+      return socket.connectError?.(...given)
+    }
+    return connect({ ...options, socket: { ...socket, connectError } })
+  }) as typeof connect)
   running.push({ stop: () => Promise.resolve(spy.mockRestore()) })
   return { url: gone.url, tries: () => spy.mock.calls.length }
 }

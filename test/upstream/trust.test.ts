@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createServer, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { rootsIn } from '../../src/upstream/roots.ts'
+import { transport } from '../../src/upstream/transport.ts'
 import { forLocalhost, forOther, ROOT } from '../kit/certificates.ts'
 import { freshDirectory } from '../kit/directory.ts'
 import { rawUpstream } from '../kit/raw.ts'
@@ -18,6 +21,14 @@ beforeAll(() => writeFileSync(root, ROOT))
 afterAll(() => rmSync(directory, { recursive: true }))
 
 const OK = answerBytes('200 OK', {}, 'ok')
+const ASKED = {
+  method: 'GET',
+  path: '/',
+  headers: {},
+  body: null,
+  reached: () => undefined,
+  signal: new AbortController().signal,
+}
 
 /** A TLS listener that answers 200 and keeps what was said to it after the handshake. */
 async function secure(identity: { cert: string; key: string }) {
@@ -89,6 +100,49 @@ describe('TLS', () => {
       expect(heard).toBeEmpty()
     },
   )
+
+  test('by the roots of a file is taken from the name that is asked for, and from no other', async () => {
+    const roots = rootsIn(root)
+    const [good, other] = [await secure(forLocalhost), await secure(forOther)]
+    const send = transport({ connectMs: 3000, bodyMs: 3000, headerMs: 3000 }, { roots })
+    const ask = (url: string) =>
+      send({ ...ASKED, origin: new URL(url) }).then(
+        ({ statusCode }) => statusCode,
+        ({ code }) => code,
+      )
+    expect(await ask(`https://localhost:${good.port}`)).toBe(200)
+    for (const url of [`https://127.0.0.1:${good.port}`, `https://localhost:${other.port}`])
+      expect(await ask(url)).toBe('upstream_unreachable')
+    expect(other.heard).toBeEmpty()
+  })
+
+  test('holds the upstream back while nobody reads, and loses nothing', async () => {
+    const size = 64 * 2 ** 20
+    let sent = 0
+    const sockets: TLSSocket[] = []
+    const flood = createServer(forLocalhost, async socket => {
+      sockets.push(socket.on('error', () => undefined))
+      await once(socket, 'data')
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+      for (const block = Buffer.alloc(65_536, 'f'); sent < size; sent += block.length)
+        if (!socket.write(block)) await once(socket, 'drain')
+    })
+    await new Promise<void>(resolve => flood.listen(0, '127.0.0.1', resolve))
+    also({
+      stop: async () => {
+        for (const socket of sockets) socket.destroy()
+        await new Promise(resolve => flood.close(resolve))
+      },
+    })
+    const { port } = flood.address() as AddressInfo
+    const send = transport({ connectMs: 3000, bodyMs: 3000, headerMs: 3000 }, { roots: rootsIn(root) })
+    const answer = await send({ ...ASKED, origin: new URL(`https://localhost:${port}`) })
+    for (let before = -1; before < sent; await Bun.sleep(100)) before = sent
+    expect(sent).toBeLessThan(size / 2)
+    let read = 0
+    for await (const piece of answer) read += piece.length
+    expect([read, answer.complete]).toEqual([size, true])
+  })
 
   test.each(['localhost', '127.0.0.1'])('of nobody known at %s is a 502 for the caller', async host => {
     const { port, heard } = await secure(forLocalhost)

@@ -1,13 +1,12 @@
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
-import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import type { Body } from '../../src/upstream/body.ts'
 import { calls, isUnsent } from '../../src/upstream/call.ts'
 import type { Egress } from '../../src/upstream/egress.ts'
+import type { Answer } from '../../src/upstream/received.ts'
 import { rootsIn } from '../../src/upstream/roots.ts'
 import { transport } from '../../src/upstream/transport.ts'
 import { forLocalhost, forOther, ROOT } from '../kit/certificates.ts'
@@ -54,7 +53,7 @@ function sending(egress: Egress, connectMs = 3000) {
     send({ origin: new URL(url), method, path: '/a?b', headers: {}, body, signal, reached: () => undefined })
 }
 
-async function textOf(answer: IncomingMessage): Promise<string> {
+async function textOf(answer: Answer): Promise<string> {
   let text = ''
   for await (const bytes of answer) text += bytes
   return text
@@ -165,9 +164,9 @@ describe('a tunnel', () => {
     const send = sending(egress)
     expect(await textOf(await send())).toBe('ok')
     const answer = await send()
-    await once(answer, 'data')
+    await answer[Symbol.asyncIterator]().next()
     expect([proxy.heads.length, proxy.open()]).toEqual([1, 1])
-    answer.on('error', () => undefined).destroy()
+    answer.destroy()
     await eventually(() => proxy.open() === 0)
   })
 
@@ -193,13 +192,13 @@ describe('a tunnel', () => {
       for (; wire.ended === 'open'; sent += 65_536) await wire.send(chunk('f'.repeat(65_536)))
     })
     const answer = await sending(egress)()
-    await once(answer, 'readable')
+    await answer[Symbol.asyncIterator]().next()
     let before = -1
     while (before < sent) {
       before = sent
       await Bun.sleep(100)
     }
-    answer.on('error', () => undefined).destroy()
+    answer.destroy()
     await upstream.first().then(wire => wire.gone())
     expect(sent).toBeLessThan(64 * 2 ** 20)
   })

@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { request } from 'node:http'
-import { upload } from '../../src/upstream/upload.ts'
+import { type Outlet, upload } from '../../src/upstream/upload.ts'
 import { held } from '../kit/memory.ts'
-import { type Reply, rawUpstream } from '../kit/raw.ts'
+import type { Reply } from '../kit/raw.ts'
 import { answerBytes, EMBEDDINGS, eventually, stages } from '../kit/stage.ts'
 
-const { set, also, clear } = stages()
+const { set, clear } = stages()
 afterEach(clear)
 
 const OK = answerBytes('200 OK', {}, 'ok')
@@ -13,15 +12,31 @@ const OK = answerBytes('200 OK', {}, 'ok')
 describe('an upload whose request has ended', () => {
   /** Uploads from a source until something is told, then ends the request; gives all that was told. */
   async function told(body: ReadableStream<Uint8Array>, last: string): Promise<string[]> {
-    const upstream = also(await rawUpstream(wire => wire.pause()))
-    const outgoing = request({ host: '127.0.0.1', port: upstream.port, method: 'POST' }).on('error', () => undefined)
+    let room = 1_000_000
     const calls: string[] = []
+    const outlet: Outlet = {
+      isOver: false,
+      isSent: false,
+      onOver: undefined,
+      outbox: {
+        onDrain: undefined,
+        write: bytes => {
+          room -= bytes.length
+          return room > 0
+        },
+      },
+    }
+    const over = () => {
+      Object.assign(outlet, { isOver: true })
+      outlet.outbox.onDrain?.()
+      outlet.onOver?.()
+    }
     const tell = (what: string) => () => {
       calls.push(what)
-      if (what === last) setTimeout(() => outgoing.destroy(), 50)
+      if (what === last) setTimeout(over, 5)
     }
     const watch = { waiting: tell('waiting'), blocked: tell('blocked'), sent: tell('sent'), broken: tell('broken') }
-    await upload({ head: Buffer.from('head'), rest: body.getReader() }, outgoing, watch)
+    await upload('POST / HTTP/1.1\r\n\r\n', { head: Buffer.from('head'), rest: body.getReader() }, outlet, watch)
     await Bun.sleep(20)
     return calls
   }
