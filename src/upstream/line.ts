@@ -5,7 +5,7 @@ import type { Roots } from './roots.ts'
 
 /** What bytes go over. */
 export interface Line {
-  /** Gives how many bytes were taken, of what is left `drained` will tell; -1 where it is gone. */
+  /** Gives how many bytes were taken, and -1 where it is gone; when there is room for the rest the outbox is flushed. */
   write(bytes: Uint8Array): number
   pause(): void
   resume(): void
