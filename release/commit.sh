@@ -2,7 +2,7 @@
 # The commit that a build is of: what was changed since, or stands in no repository, is of none. A build without git at
 # hand (as the Dockerfile's) is told by SEALGATE_COMMIT.
 if commit=$(git rev-parse --verify HEAD 2>/dev/null); then
-  [ -z "$(git status --porcelain)" ] || commit=unknown
+  [ -z "$(git status --porcelain --untracked-files=normal)" ] || commit=unknown
 else
   commit=${SEALGATE_COMMIT:-unknown}
 fi

@@ -39,7 +39,8 @@ export async function compile({ directory, commit, platform, flags = [] }: Compi
   const target = platform ? [`--target=bun-${platform}`] : []
   const child = Bun.spawn(
     [process.execPath, 'build', ...FLAGS, ...target, ...flags, ...define, '--outfile', outfile, 'src/main.ts'],
-    { cwd: root, stdout: 'ignore', stderr: 'pipe' },
+    // Flags of whoever builds would be in the bytes.
+    { cwd: root, env: { ...process.env, BUN_OPTIONS: '' }, stdout: 'ignore', stderr: 'pipe' },
   )
   const said = await new Response(child.stderr).text()
   if ((await child.exited) !== 0) throw new Error(`not compiled${platform ? ` for ${platform}` : ''}: ${said}`)

@@ -29,4 +29,9 @@ test('a build is of a commit, unless something was changed since', () => {
   expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe(run(['git', 'rev-parse', 'HEAD']))
   writeFileSync(join(directory, 'a'), '2')
   expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe('unknown')
+  run(['git', 'checkout', '-q', '--', '.'])
+  // What git is told not to show is a change all the same.
+  run(['git', 'config', 'status.showUntrackedFiles', 'no'])
+  writeFileSync(join(directory, 'b'), '1')
+  expect(commit()).toBe('unknown')
 })
