@@ -24,8 +24,9 @@ async function prove({ directory }: Ground): Promise<Figure[]> {
   await run(['git', '-c', 'core.autocrlf=true', 'clone', '-q', root, far])
   // What another commit may have left: a package inside another's, which an install leaves there.
   await run([...install, '--backend=copyfile'], { cwd: far })
-  await run(['mkdir', 'node_modules/elysia/node_modules'], { cwd: far })
-  await run(['cp', '-r', 'node_modules/cookie', 'node_modules/elysia/node_modules/'], { cwd: far })
+  const nested = 'node_modules/@noble/curves/node_modules/@noble'
+  await run(['mkdir', '-p', nested], { cwd: far })
+  await run(['cp', '-r', 'node_modules/@noble/hashes', nested], { cwd: far })
   await run(['find', far, '-exec', 'touch', '-h', '-d', '2001-02-03 04:05:06', '{}', '+'])
   const one = await released(near, { TZ: 'UTC' }, '022')
   const other = await released(
