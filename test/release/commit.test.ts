@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDirectory } from '../kit/directory.ts'
 
@@ -34,4 +34,9 @@ test('a build is of a commit, unless something was changed since', () => {
   run(['git', 'config', 'status.showUntrackedFiles', 'no'])
   writeFileSync(join(directory, 'b'), '1')
   expect(commit()).toBe('unknown')
+  // Another's repository, in which this lies unseen, says nothing of it.
+  mkdirSync(join(directory, 'inside'))
+  writeFileSync(join(directory, '.git/info/exclude'), 'b\ninside\n')
+  expect(commit()).toMatch(/^[\da-f]{40}$/)
+  expect(run(['sh', '-c', 'cd inside && sh "$0"', script])).toBe('unknown')
 })
