@@ -20,13 +20,20 @@ async function prove({ directory }: Ground): Promise<Figure[]> {
   const head = (await run(['git', 'rev-parse', 'HEAD'], { cwd: root })).trim()
   const [near, far] = [join(directory, 'a'), join(directory, 'another/and/deeper/clone')]
   const install = [process.execPath, 'install', '--frozen-lockfile', '--silent']
-  for (const clone of [near, far]) await run(['git', 'clone', '-q', root, clone])
-  await run(install, { cwd: near })
-  // Links would be to files that other folders have too, with one date for all.
+  await run(['git', 'clone', '-q', root, near])
+  await run(['git', '-c', 'core.autocrlf=true', 'clone', '-q', root, far])
+  // What another commit may have left: a package inside another's, which an install leaves there.
   await run([...install, '--backend=copyfile'], { cwd: far })
+  const nested = 'node_modules/@noble/curves/node_modules/@noble'
+  await run(['mkdir', '-p', nested], { cwd: far })
+  await run(['cp', '-r', 'node_modules/@noble/hashes', nested], { cwd: far })
   await run(['find', far, '-exec', 'touch', '-h', '-d', '2001-02-03 04:05:06', '{}', '+'])
   const one = await released(near, { TZ: 'UTC' }, '022')
-  const other = await released(far, { TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8' }, '077')
+  const other = await released(
+    far,
+    { TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8', NODE_ENV: 'production', BUN_OPTIONS: '--drop=console' },
+    '077',
+  )
 
   // The same commit is claimed, so that the byte alone makes the difference.
   await run(['rm', '-r', join(far, '.git')])

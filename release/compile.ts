@@ -39,11 +39,23 @@ export async function compile({ directory, commit, platform, flags = [] }: Compi
   const target = platform ? [`--target=bun-${platform}`] : []
   const child = Bun.spawn(
     [process.execPath, 'build', ...FLAGS, ...target, ...flags, ...define, '--outfile', outfile, 'src/main.ts'],
-    { cwd: root, stdout: 'ignore', stderr: 'pipe' },
+    // Flags of whoever builds would be in the bytes; and without a home that can be written, a compilation and an install
+    // keep what they fetch in two places, one of them a change of the tree.
+    {
+      cwd: root,
+      env: { ...process.env, BUN_OPTIONS: '', BUN_INSTALL_CACHE_DIR: cache() },
+      stdout: 'ignore',
+      stderr: 'pipe',
+    },
   )
   const said = await new Response(child.stderr).text()
   if ((await child.exited) !== 0) throw new Error(`not compiled${platform ? ` for ${platform}` : ''}: ${said}`)
   return outfile
+}
+
+/** Where Bun keeps what it fetches. */
+export function cache(): string {
+  return Bun.spawnSync([process.execPath, 'pm', 'cache'], { cwd: root }).stdout.toString().trim()
 }
 
 /** The commit that the tree is of, or `unknown`. */

@@ -14,6 +14,9 @@ export async function digest(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** The SHA-256 of bytes, in hex. */
+export const sha256 = (bytes: Uint8Array): string => new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+
 /** Every file of a directory, by name. */
 export function measured(directory: string): Promise<Measured[]> {
   const names = readdirSync(directory).sort()

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { license, version } from '../package.json' with { type: 'json' }
+import { sha256 } from './digest.ts'
 import { LIBC6, libc6Package, type Pinned, placesOf } from './libc6.ts'
 import { type Entry, tar } from './tar.ts'
 
@@ -144,4 +145,3 @@ function epoch(said: string | undefined): number {
 }
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value))
-const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher('sha256').update(bytes).digest('hex')

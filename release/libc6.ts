@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sha256 } from './digest.ts'
 
 /** One version of Debian's C library, and a moment at which it stood in the archive. */
 export interface Pinned {
@@ -106,5 +107,3 @@ const snapshot = (address: string | undefined): Place => ({
     return answer.bytes()
   },
 })
-
-const sha256 = (bytes: Uint8Array) => new Bun.CryptoHasher('sha256').update(bytes).digest('hex')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Platform, root } from './compile.ts'
+import { cache, type Platform } from './compile.ts'
 
 // To embed itself Bun writes anew its first page, the ELF header, and its last hundred kilobytes, the table of sections.
 const KEPT_FROM = 4096
@@ -11,15 +11,13 @@ const KEPT_PART = 0.99
  * @throws where the executable holds another.
  */
 export function runtime(platform: Platform, executable: string): string {
-  const path = `${process.platform}-${process.arch}` === platform ? process.execPath : fetched(platform)
+  const path =
+    `${process.platform}-${process.arch}` === platform
+      ? process.execPath
+      : join(cache(), `bun-${platform.replace('arm64', 'aarch64')}-v${Bun.version}`)
   const bun = readFileSync(path)
   const end = Math.floor(bun.length * KEPT_PART)
   if (!bun.subarray(KEPT_FROM, end).equals(readFileSync(executable).subarray(KEPT_FROM, end)))
     throw new Error(`${executable} was not made with ${path}: empty Bun's cache (bun pm cache rm) and try again`)
   return path
-}
-
-function fetched(platform: Platform): string {
-  const cache = Bun.spawnSync([process.execPath, 'pm', 'cache'], { cwd: root }).stdout.toString().trim()
-  return join(cache, `bun-${platform.replace('arm64', 'aarch64')}-v${Bun.version}`)
 }

@@ -1,19 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './compile.ts'
+import type { Image } from './image.ts'
 import type { Release } from './manifest.ts'
 
-interface Embedding extends Pick<Release, 'version' | 'commit' | 'bun' | 'binaries'> {
+interface Embedding extends Pick<Release, 'version' | 'commit' | 'bun' | 'binaries' | 'image'> {
   readonly license: string
   readonly metafile: Bun.BuildMetafile
 }
 
 /**
  * CycloneDX 1.6 of what is in the executables: each package that code or a file was taken from, with the hash of its
- * archive as the lockfile has it, who imports whom, and the Bun runtimes. It has no serial number and no time, which would
+ * archive as the lockfile has it, who imports whom, and the Bun runtimes; and of the image's C library. It has no serial number and no time, which would
  * be others each time. What a package's maker put into it is not told apart.
  */
-export function sbom({ version, commit, license, bun, binaries, metafile }: Embedding) {
+export function sbom({ version, commit, license, bun, binaries, image, metafile }: Embedding) {
   const own = `pkg:generic/sealgate@${version}`
   const imports = importsOf(metafile)
   const folders = [...imports.keys()].filter(folder => folder !== OWN).sort()
@@ -29,9 +30,10 @@ export function sbom({ version, commit, license, bun, binaries, metafile }: Embe
     licenses: [{ expression: 'MIT' }],
     purl: `pkg:github/oven-sh/bun@bun-v${bun.version}`,
   }))
+  const foreign = [...platforms, ...(image ? [libc6Of(image)] : [])]
   const dependencies = [...imports].map(([folder, imported]) => {
     const dependsOn = [...imported].map(refOf)
-    if (folder === OWN) dependsOn.push(...platforms.map(platform => platform['bom-ref']))
+    if (folder === OWN) dependsOn.push(...foreign.map(component => component['bom-ref']))
     return { ref: refOf(folder), dependsOn: dependsOn.sort() }
   })
   return {
@@ -51,10 +53,21 @@ export function sbom({ version, commit, license, bun, binaries, metafile }: Embe
         properties: [{ name: 'sealgate:commit', value: commit }],
       },
     },
-    components: [...components.values(), ...platforms],
+    components: [...components.values(), ...foreign],
     dependencies: dependencies.sort((a, b) => (a.ref < b.ref ? -1 : 1)),
   }
 }
+
+const libc6Of = ({ libc6: { version, sha256 } }: Image) => ({
+  type: 'library',
+  'bom-ref': 'libc6',
+  name: 'libc6',
+  version,
+  description: 'Five files of Debian’s package, in the image alone, with its copyright file',
+  hashes: [{ alg: 'SHA-256', content: sha256 }],
+  licenses: [{ expression: 'LGPL-2.1-or-later' }],
+  purl: `pkg:deb/debian/libc6@${encodeURIComponent(version)}?arch=amd64`,
+})
 
 /** The folder that our own code is in. */
 const OWN = ''

@@ -30,8 +30,6 @@ import type { Program } from './workers/child.ts'
 import { linked } from './workers/link.ts'
 
 const argv = process.argv.slice(2)
-// A compiled executable's own file is no file that could be named.
-
 const sources = {
   env: takenFrom(process.env),
   argv,

@@ -48,6 +48,13 @@ export const flagOf = (name: string): string => `--${name.toLowerCase().replaceA
 /** The name under which the path of a file that holds a secret is given. */
 export const fileOf = (name: string): string => `${name}_FILE`
 
+/** Every name by which the environment may give a setting. */
+export const namesOf = (key: Key, { secret, older }: Setting): readonly string[] => [
+  key,
+  ...(secret ? [fileOf(key)] : []),
+  ...(older ? [older] : []),
+]
+
 /** What holds when a setting is not given, in a few words; `code` marks what is meant literally. */
 export function defaultText(setting: Setting, code: (text: string) => string = text => text): string {
   if (setting.requiredOr) return `required outside dev mode (or ${setting.requiredOr.map(code).join(', ')})`

@@ -5,8 +5,8 @@ import { databaseTlsOf } from './database.ts'
 
 /**
  * The settings that change what a caller is promised, by name; one that is not given is `null`, and one that names a file
- * or a folder is the digest of what is in it. And
- * where TLS ends, whether the database is reached by it, and whether a proxy is on the way out, who learns whom we ask.
+ * or a folder is the digest of what is in it. And where TLS ends, whether the database is reached by it, and whether a
+ * proxy is on the way out, which learns whom we ask.
  */
 export function attestedOf(
   config: Config,

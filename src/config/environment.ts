@@ -1,4 +1,4 @@
-import { fileOf, rows } from '../settings.ts'
+import { namesOf, rows } from '../settings.ts'
 
 /** What a process was started with. */
 export type Environment = Record<string, string | undefined>
@@ -6,7 +6,6 @@ export type Environment = Record<string, string | undefined>
 /** Takes an environment's settings out of it, secrets and all, so that nothing else finds them there; gives all that it held. */
 export function takenFrom(env: Environment): Readonly<Environment> {
   const whole = { ...env }
-  for (const [key, { secret, older }] of rows)
-    for (const name of [key, ...(secret ? [fileOf(key)] : []), ...(older ? [older] : [])]) delete env[name]
+  for (const name of rows.flatMap(([key, setting]) => namesOf(key, setting))) delete env[name]
   return whole
 }

@@ -1,7 +1,7 @@
 import { quoted } from '../protocol/kinds.ts'
 import { Secret } from '../protocol/secret.ts'
 import type { Setting } from '../settings/setting.ts'
-import { fileOf, flagOf, type Key, settings } from '../settings.ts'
+import { fileOf, flagOf, type Key, namesOf, settings } from '../settings.ts'
 
 /** A configuration being read: where it comes from, and what was found so far. */
 export interface Reading {
@@ -43,9 +43,7 @@ export function readSetting(key: Key, reading: Reading): unknown {
 
 /** Whether a setting was given, under whichever of its names, and understood or not. */
 export function isGiven(key: Key, reading: Reading): boolean {
-  const { secret, older }: Setting = settings[key]
-  const names = [key, ...(secret ? [fileOf(key)] : []), ...(older ? [older] : [])]
-  return names.some(name => find(name, reading))
+  return namesOf(key, settings[key]).some(name => find(name, reading))
 }
 
 function find(name: string, { flags, env }: Reading): Given | undefined {

@@ -6,32 +6,30 @@ import type { Reading } from './reading.ts'
 interface Surrounding {
   /** What it does, to follow "which". */
   readonly does: string
-  /** Whether it has done so before the first line of ours runs: what it brought in can hide it from us. */
-  readonly actsBeforeUs: boolean
   /** What may be used in its place. */
   readonly instead?: string
 }
 
-const before = (does: string): Surrounding => ({ does, actsBeforeUs: true })
-const seen = (does: string): Surrounding => ({ does, actsBeforeUs: false })
-const roots: Surrounding = {
-  ...seen('adds to the authorities whose certificates are believed'),
-  instead: 'CA_FILE',
-}
-const proxy: Surrounding = { ...seen('is meant to send calls through a proxy'), instead: 'UPSTREAM_PROXY' }
-const loads = before('has code of others loaded into the process')
+const roots = { does: 'adds to the authorities whose certificates are believed', instead: 'CA_FILE' }
+const proxy = { does: 'is meant to send calls through a proxy', instead: 'UPSTREAM_PROXY' }
+const loads = { does: 'has code of others loaded into the process' }
+const report = { does: 'has a crash run whatever `curl` is in PATH' }
 
 /** By name, or by what names begin with before a `*`. Measured with Bun 1.4.5, which ignores NODE_OPTIONS so far. */
 export const surroundings: Readonly<Record<string, Surrounding>> = {
   // Never seen here, but for a value that Bun takes for no: the executable is Bun then, and none of this.
-  BUN_BE_BUN: before('turns the executable into Bun'),
-  BUN_OPTIONS: before('gives Bun flags, as to run a file first'),
-  'BUN_INSPECT*': before('lets a debugger in'),
-  'BUN_JSC_*': before('changes the engine, or has it print what it runs'),
-  BUN_CONFIG_VERBOSE_FETCH: seen('prints the keys that calls carry'),
-  NODE_OPTIONS: before('is meant to give flags, as to run a file first'),
-  NODE_DEBUG: seen('may print what calls carry'),
-  NODE_TLS_REJECT_UNAUTHORIZED: seen('is meant to let any certificate pass'),
+  BUN_BE_BUN: { does: 'turns the executable into Bun' },
+  BUN_OPTIONS: { does: 'gives Bun flags, as to run a file first' },
+  'BUN_INSPECT*': { does: 'lets a debugger in' },
+  'BUN_JSC_*': { does: 'changes the engine, or has it print what it runs' },
+  BUN_CONFIG_VERBOSE_FETCH: { does: 'prints the keys that calls carry' },
+  BUN_CRASH_REPORT_URL: report,
+  BUN_ENABLE_CRASH_REPORTING: report,
+  'BUN_BYTECODE_*': { does: 'writes over the file that it names, which may be the database' },
+  'BUN_FEATURE_FLAG_*': { does: 'changes parts of Bun, ways to make calls among them' },
+  NODE_OPTIONS: { does: 'is meant to give flags, as to run a file first' },
+  NODE_DEBUG: { does: 'may print what calls carry' },
+  NODE_TLS_REJECT_UNAUTHORIZED: { does: 'is meant to let any certificate pass' },
   NODE_EXTRA_CA_CERTS: roots,
   NODE_USE_SYSTEM_CA: roots,
   SSL_CERT_FILE: roots,
@@ -45,7 +43,7 @@ export const surroundings: Readonly<Record<string, Surrounding>> = {
   LD_PRELOAD: loads,
   LD_AUDIT: loads,
   LD_LIBRARY_PATH: loads,
-  GLIBC_TUNABLES: before('changes the C library, as to make stacks executable'),
+  GLIBC_TUNABLES: { does: 'changes the C library, as to make stacks executable' },
 }
 
 /** What the table has of a name, if anything. */

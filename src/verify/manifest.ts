@@ -28,9 +28,8 @@ export function readManifest(told: unknown): Manifest {
   sure(whole['format'] === FORMAT, `its format is not ${FORMAT}`)
   const { binaries, environment, image } = whole
   text(whole, 'lockfile_sha256', SHA256)
-  const { sha256: runtimes } = objectOf(whole['bun'], 'bun')
-  for (const platform of Object.keys(objectOf(runtimes, 'bun.sha256')))
-    text(objectOf(runtimes, 'bun.sha256'), platform, SHA256)
+  const runtimes = objectOf(objectOf(whole['bun'], 'bun')['sha256'], 'bun.sha256')
+  for (const platform of Object.keys(runtimes)) text(runtimes, platform, SHA256)
   sure(Array.isArray(binaries) && binaries.length > 0, 'binaries is no list of any')
   sure(Array.isArray(environment), 'environment is no list')
   sure(image !== undefined, 'it does not say whether there is an image')

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freshDirectory } from '../kit/directory.ts'
 
@@ -29,4 +29,14 @@ test('a build is of a commit, unless something was changed since', () => {
   expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe(run(['git', 'rev-parse', 'HEAD']))
   writeFileSync(join(directory, 'a'), '2')
   expect(commit({ SEALGATE_COMMIT: 'c0ffee' })).toBe('unknown')
+  run(['git', 'checkout', '-q', '--', '.'])
+  // What git is told not to show is a change all the same.
+  run(['git', 'config', 'status.showUntrackedFiles', 'no'])
+  writeFileSync(join(directory, 'b'), '1')
+  expect(commit()).toBe('unknown')
+  // Another's repository, in which this lies unseen, says nothing of it.
+  mkdirSync(join(directory, 'inside'))
+  writeFileSync(join(directory, '.git/info/exclude'), 'b\ninside\n')
+  expect(commit()).toMatch(/^[\da-f]{40}$/)
+  expect(run(['sh', '-c', 'cd inside && sh "$0"', script])).toBe('unknown')
 })

@@ -129,11 +129,11 @@ describe.skipIf(lacking !== '')(`umoci${lacking}`, () => {
   })
 })
 
-// What an engine does: /proc, a file of hosts, the volume, then nothing more to be written, the user and the directory.
+// What an engine does: /proc and /dev, a file of hosts, the volume, then nothing more to be written, the user and the directory.
 const ENGINE = `
-  cd rootfs; mkdir -p proc etc ../volume; echo 127.0.0.9 enclave.example > etc/hosts; chown 65532:65532 ../volume
+  cd rootfs; mkdir -p proc dev etc ../volume; echo 127.0.0.9 enclave.example > etc/hosts; chown 65532:65532 ../volume
   mount --bind . .; mount -o remount,bind,ro "$PWD"; cd "$PWD"
-  mount -t proc proc proc; mount --bind ../volume data
+  mount -t proc proc proc; mount --bind /dev dev; mount --bind ../volume data
   exec env -i "$@"`
 const AS = ['/usr/bin/unshare', '--root=.', '--wd=/data', '--setuid=65532', '--setgid=65532', '/usr/local/bin/sealgate']
 const SETTINGS = { TINFOIL_API_KEY: 'tk', JWKS_URL: 'http://127.0.0.1:1', ISSUER: 'https://id.example', PORT: '0' }
@@ -165,6 +165,16 @@ describe.skipIf(lackingHere !== '')(`the image on a read-only root${lackingHere}
     // It ends in a VACUUM, which writes the database anew, and there is no /tmp.
     const rekey = inside({ DATA_KEY: 'ab'.repeat(32) }, 'rekey')
     expect([await rekey.exited, rekey.output()]).toEqual([0, expect.stringContaining('rekey: done')])
+  })
+
+  test('serves by two workers', async () => {
+    const gateway = inside({ ...SETTINGS, WORKERS: '2', METRICS_ADDR: 'off', DATABASE_URL: 'sqlite:workers.db' })
+    const [, port = ''] = await gateway.says(/supervising workers=2 port=(\d+)/)
+    await gateway.says(/listening port=\d+ worker=1\n/)
+    const check = inside({}, 'healthcheck', '--port', port)
+    expect(await check.exited).toBe(0)
+    gateway.signal('SIGTERM')
+    expect(await gateway.exited).toBe(0)
   })
 
   test('finds a name where it is listed, and says where one is not to be found', async () => {

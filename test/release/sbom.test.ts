@@ -9,7 +9,8 @@ import { released } from '../kit/released.ts'
 
 const { metafile } = await Bun.build({ entrypoints: [join(root, 'src/main.ts')], target: 'bun', metafile: true })
 if (!metafile) throw new Error('Bun said nothing of what it bundled')
-const made = sbom({ ...released, license, metafile })
+const image = { digest: `sha256:${'1a'.repeat(32)}`, libc6: { version: '2.36-9', sha256: '1b'.repeat(32) } }
+const made = sbom({ ...released, image, license, metafile })
 const components = made.components.map(({ purl }) => purl)
 
 test('it is CycloneDX 1.6 by the schema', () => {
@@ -37,6 +38,12 @@ test('it names the Bun runtime of each executable', () => {
   const [x64, arm64] = made.components.filter(({ name }) => name === 'bun').map(({ hashes }) => hashes[0])
   expect(x64).toEqual({ alg: 'SHA-256', content: 'b6'.repeat(32) })
   expect(arm64).toEqual({ alg: 'SHA-256', content: 'ba'.repeat(32) })
+})
+
+test('it names the C library of the image, where there is one', () => {
+  const libraries = ({ components }: ReturnType<typeof sbom>) => components.filter(({ name }) => name === 'libc6')
+  expect(libraries(made)).toMatchObject([{ version: '2.36-9', hashes: [{ alg: 'SHA-256', content: '1b'.repeat(32) }] }])
+  expect(libraries(sbom({ ...released, license, metafile }))).toEqual([])
 })
 
 test('whoever is imported is in it, and by whom', () => {
