@@ -43,7 +43,7 @@ export const access = ({ callers, isAdmin, bans, exchangeOf }: Deps) =>
         exchange.principal = principal
         requireRight(to, principal, isAdmin)
         if (to === 'account') return { exchange }
-        exchange.cut = cutterOf(request)
+        exchange.breaker = breakerOf(request)
         const asking = bans.enter(exchange)
         if (asking !== undefined) await asking
         return { exchange }
@@ -64,14 +64,21 @@ export function callerOf({ principal }: Exchange): string {
 }
 
 /** What breaks a request off: its signal is then aborted, as when its client leaves, and has the reason. */
-function cutterOf(request: Request): (reason: Problem) => void {
+function breakerOf(request: Request): AbortController {
   const { signal } = request
-  const either = new AbortController()
+  const either = new Either()
   if (signal.aborted) either.abort()
-  else signal.addEventListener('abort', () => either.abort())
+  else signal.addEventListener('abort', either)
   // Not another request: this one is known, by itself, to the gate and to the server.
   Object.defineProperty(request, 'signal', { value: either.signal })
-  return reason => either.abort(reason)
+  return either
+}
+
+/** Aborted by whoever has it, or when the signal is that it listens to. */
+class Either extends AbortController {
+  handleEvent(): void {
+    this.abort()
+  }
 }
 
 function requireRight(to: Access, principal: Principal, isAdmin: IsAdmin): void {

@@ -50,8 +50,8 @@ export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
   const { keep, findKept } = receiptStatements(store)
   return bookings => {
     const entries = bookings.flatMap(({ entry }) => entry ?? [])
-    const kept = bookings.flatMap(({ receipt }) => receipt ?? [])
-    const rows = entries.map(rowOf)
+    const rows = bookings.flatMap(({ entry, receipt }) => (entry ? rowOf(entry, receipt?.id ?? newId()) : []))
+    const kept = bookings.flatMap(({ entry, receipt }) => (receipt ? keptOf(receipt, entry) : []))
     const isStored = async () => {
       const [row, [receipt]] = [rows[0], kept]
       return (
@@ -63,19 +63,26 @@ export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
       writes: [
         ...rows.map(values => ({ statement: insert, values })),
         ...sums(entries),
-        ...kept.map(({ id, owner, seal }) => ({ statement: keep, values: { id, owner, content: seal() } })),
+        ...kept.map(values => ({ statement: keep, values })),
       ],
       isStored,
     }
   }
 }
 
-function rowOf({ usage, chatId, ...entry }: Entry) {
+/** Under its owner only where no row of the ledger is: that has the same id. */
+const keptOf = ({ id, owner, seal }: ReceiptRow, entry: Entry | undefined) => ({
+  id,
+  owner: entry ? '' : owner,
+  content: seal(),
+})
+
+function rowOf({ usage, chatId, ...entry }: Entry, id: string) {
   const { model = null, cost = null, prompt, completion, cached, estimated } = usage
   const counts = { promptTokens: prompt, completionTokens: completion, cachedTokens: cached }
   return {
     ...entry,
-    id: newId(),
+    id,
     chatId: chatId ?? null,
     model,
     cost,

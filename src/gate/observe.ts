@@ -29,32 +29,57 @@ export interface Connections {
 
 type Fetch = (request: Request) => Response | Promise<Response>
 
+interface Gate extends Pick<Deps, 'log' | 'now' | 'idleSeconds' | 'ended'> {
+  readonly isProxy: (address: string) => boolean
+}
+
+// Methods, not closures made for each: of those an open stream would keep nine functions and scopes.
+/** An exchange that came to the gate. */
+class Observed extends Exchange {
+  readonly #gate: Gate
+  readonly #request: Request
+  readonly #connections: Connections | undefined
+
+  constructor(gate: Gate, request: Request, connections: Connections | undefined) {
+    const { headers, method } = request
+    super(requestIdFrom(headers.get('x-request-id')), gate.now())
+    this.#gate = gate
+    this.#request = request
+    this.#connections = connections
+    this.method = methodOf(method)
+    this.trace = traceFrom(headers.get('traceparent'))
+    this.spki = connections?.spki
+  }
+
+  override peer(): string {
+    return this.#connections?.requestIP(this.#request)?.address ?? 'unknown'
+  }
+
+  override address(): string {
+    return clientAddress(this.peer(), this.#request.headers.get('x-forwarded-for'), this.#gate.isProxy)
+  }
+
+  override hold(): void {
+    this.#connections?.timeout(this.#request, 0)
+  }
+
+  /** Gives its connection the idle time-out again. */
+  release(): void {
+    this.#connections?.timeout(this.#request, this.#gate.idleSeconds)
+  }
+
+  override settle(end: End): void {
+    const { log, now, ended } = this.#gate
+    this.release()
+    log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(this, end, now()))
+    ended(this, end)
+  }
+}
+
 /** Opens an exchange for each request, marks its answer, and writes its line at the headers and at the last byte. */
 export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps) {
-  const isProxy = networkMatcher(proxies)
+  const gate = { log, now, idleSeconds, ended, isProxy: networkMatcher(proxies) }
   const exchanges = new WeakMap<Request, Exchange>()
-
-  function open(request: Request, connections: Connections | undefined): Exchange {
-    const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), now())
-    exchange.method = methodOf(request.method)
-    exchange.trace = traceFrom(request.headers.get('traceparent'))
-    exchange.peer = () => connections?.requestIP(request)?.address ?? 'unknown'
-    exchange.address = () => clientAddress(exchange.peer(), request.headers.get('x-forwarded-for'), isProxy)
-    exchange.spki = connections?.spki
-    exchange.hold = () => connections?.timeout(request, 0)
-    exchange.settle = end => {
-      release(request, connections)
-      log(end.ending === 'failed' ? 'error' : 'info', 'stream', streamFields(exchange, end, now()))
-      ended(exchange, end)
-    }
-    exchanges.set(request, exchange)
-    meters.began()
-    return exchange
-  }
-
-  function release(request: Request, connections: Connections | undefined): void {
-    connections?.timeout(request, idleSeconds)
-  }
 
   function logAnswer(exchange: Exchange, status: number): void {
     if (SILENT.has(exchange.route)) return
@@ -77,11 +102,13 @@ export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps)
     around:
       (inner: Fetch) =>
       async (request: Request, connections?: Connections): Promise<Response> => {
-        const exchange = open(request, connections)
+        const exchange = new Observed(gate, request, connections)
+        exchanges.set(request, exchange)
+        meters.began()
         const response = await inner(request)
         if (exchange.streaming) meters.streams()
         else {
-          release(request, connections)
+          exchange.release()
           const { bytesDown: bytes, receipt } = exchange
           // In one piece, and so at hand.
           if (receipt) receipt.down.take(await bytesOut(request, response))

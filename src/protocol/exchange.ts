@@ -53,10 +53,6 @@ export class Exchange {
   inFlight = false
   /** What it holds of its caller's open requests. */
   slot: Slot | undefined
-  /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
-  address: () => string = () => 'unknown'
-  /** The socket's own other end, whatever a proxy says; `unknown` without a connection. */
-  peer: () => string = () => 'unknown'
   /** SHA-256 of the public key that TLS showed on its connection (SPKI, DER), in hex; absent where TLS ends elsewhere. */
   spki: string | undefined
   /** What went wrong, if anything, where the status alone does not say it. */
@@ -87,16 +83,37 @@ export class Exchange {
   events = 0
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
   streaming = false
-  /** Breaks it off; its client is told the reason, unless an answer has begun, which then breaks off too. */
-  cut: (reason: Problem) => void = () => undefined
-  /** Lifts the server's idle time-out from this connection until the answer has ended. */
-  hold: () => void = () => undefined
-  /** Told once, when a streamed body has ended. */
-  settle: (end: End) => void = () => undefined
+  /** What breaks it off, once that is possible. */
+  breaker: AbortController | undefined
 
   constructor(id: RequestId, startedAt: number) {
     this.id = id
     this.startedAt = startedAt
+  }
+
+  /** Whose address it came from, proxies of ours looked through; `unknown` without a connection. */
+  address(): string {
+    return 'unknown'
+  }
+
+  /** The socket's own other end, whatever a proxy says; `unknown` without a connection. */
+  peer(): string {
+    return 'unknown'
+  }
+
+  /** Lifts the server's idle time-out from this connection until the answer has ended. */
+  hold(): void {
+    // Without a connection there is none.
+  }
+
+  /** Told once, when a streamed body has ended. */
+  settle(_end: End): void {
+    // Nobody asked.
+  }
+
+  /** Breaks it off; its client is told the reason, unless an answer has begun, which then breaks off too. */
+  cut(reason: Problem): void {
+    this.breaker?.abort(reason)
   }
 
   /** Is told of each piece of the client's body as it is read, and of its end by `undefined`. */

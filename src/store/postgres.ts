@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { SQL } from 'bun'
-import { fillPlaceholders, getTableName } from 'drizzle-orm'
+import { getTableName } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sql'
 import { displayedAddress, isOnThisMachine, type PostgresAddress, postgresAddress } from '../protocol/database-url.ts'
 import { asking } from './asking.ts'
 import { type Clocks, clocks, DATABASE_NOW } from './clocks.ts'
 import { withoutPrimary } from './cluster-faults.ts'
 import { type Cluster, following } from './following.ts'
+import { asked } from './inserting.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { handleOn, poolAt, type Session } from './pool.ts'
 import { unusable } from './postgres-faults.ts'
@@ -174,14 +175,10 @@ async function migrate(client: SQL): Promise<void> {
 
 /** One transaction on one connection: Drizzle's prepared statements belong to the pool, their SQL does not. */
 async function together(client: SQL, writes: readonly Write[]): Promise<void> {
+  const all = asked(writes)
   await client.begin(connection =>
     // All at once, in their order, without a round trip for each (300 rows: 20 ms in place of 200).
-    Promise.all(
-      writes.map(({ statement, values }) => {
-        const { sql, params } = statement.getQuery()
-        return connection.unsafe(sql, fillPlaceholders(params, values))
-      }),
-    ),
+    Promise.all(all.map(({ text, params }) => connection.unsafe(text, params))),
   )
 }
 

@@ -52,6 +52,7 @@ export const ledger = sqliteTable(
     owner: text().notNull(),
     /** When the request came, in milliseconds since the epoch. */
     at: bigint().notNull(),
+    /** Of its receipt too, if it has one. */
     id: text().notNull(),
     backend: text().notNull(),
     /** The route's template. */
@@ -269,6 +270,7 @@ export const keptSecrets = sqliteTable('kept_secrets', {
 export const receipts = sqliteTable('receipts', {
   /** Begins with its time, so that ids are in that order (`protocol/receipt-id`). */
   id: text().primaryKey(),
+  /** Empty where a row of the ledger has the same id, and so says whose it is. */
   owner: text().notNull(),
   /** Sealed: its facts (`protocol/receipt-facts`); in older rows its text; where its key is gone, its signature and its text. */
   content: text().notNull(),

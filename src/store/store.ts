@@ -31,6 +31,7 @@ export interface Store {
   share<T>(write: () => T | Promise<T>): Promise<T>
   /**
    * Runs writes in one transaction, with no code between them: all of them are done, or none. Waits as {@link Store.ask}.
+   * Writes of one insert that follow each other go together, so no two of them may be of one key.
    * @throws Problem `database_unavailable`
    */
   atomically(writes: readonly Write[]): Promise<void>

@@ -93,6 +93,16 @@ describe.each(engines)('a database on $name', engine => {
     expect(await run(url, 'SELECT * FROM receipts')).toEqual([])
   })
 
+  test('from before receipts were found by the ledger finds those of then by their owners', async () => {
+    const url = await databaseOf(11, engine)
+    await run(url, "INSERT INTO receipts VALUES ('rcpt_1', 'ada', 'sealed')")
+    await migrate(url)
+    const plan = engine.name === 'SQLite' ? 'EXPLAIN QUERY PLAN' : 'SET enable_seqscan = off; EXPLAIN'
+    const theirs = "SELECT id FROM receipts WHERE owner = 'ada' AND owner <> '' ORDER BY id"
+    expect(await run(url, theirs)).toEqual([{ id: 'rcpt_1' }])
+    expect(JSON.stringify(await run(url, `${plan} ${theirs}`))).toContain('receipts_of_owner')
+  })
+
   test('from before analytics is summed anew from its ledger', async () => {
     const url = await databaseOf(10, engine)
     const hour = 490_000

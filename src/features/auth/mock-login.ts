@@ -46,8 +46,12 @@ export const mockLogin = ({ signIn, ownBody, exchangeOf }: Deps) =>
 // By the socket, and by every hop that a proxy tells of: on this machine one may stand for the whole world (a tunnel that
 // rewrites Host). And by a name of this machine, for a page whose own host name suddenly means 127.0.0.1 is let in by
 // its browser (DNS rebinding).
-function isLocal({ url, headers }: Request, { peer }: Exchange): boolean {
+function isLocal({ url, headers }: Request, exchange: Exchange): boolean {
   const hops = HOPS.flatMap(name => headers.get(name)?.split(',') ?? [])
   const name = URL.parse(url)?.hostname ?? ''
-  return [peer(), ...hops].every(hop => isLoopback(hop.trim())) && !headers.has('forwarded') && LOOPBACK_NAMES.has(name)
+  return (
+    [exchange.peer(), ...hops].every(hop => isLoopback(hop.trim())) &&
+    !headers.has('forwarded') &&
+    LOOPBACK_NAMES.has(name)
+  )
 }

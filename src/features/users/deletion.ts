@@ -11,7 +11,7 @@ import { bans } from '../../store/operators-schema.ts'
 import {
   activity,
   belongings,
-  ledger as entries,
+  ledger as booked,
   files,
   apiKeys as keyRows,
   limits,
@@ -60,11 +60,19 @@ const MOST_AT_ONCE = 100
 export function deletion(deps: Deps): Deletion {
   const { store, fields, lookupKey, sessions, apiKeys, ledger, now, log } = deps
   const { mark, unban, settle, batches, marked, ...atOnce } = prepare(store)
+  const { receiptsOf, entries } = prepareEntries(store)
+
+  /** Takes away some of an owner's rows in the ledger, each after its receipt, to which nothing else leads; tells how many. */
+  async function purgeEntries(owner: string): Promise<number> {
+    await store.ask(() => receiptsOf.execute({ owner }))
+    return (await store.ask(() => entries.execute({ owner }))).length
+  }
 
   async function purge(user: string): Promise<void> {
     await ledger.flush()
     for (const one of Object.values(atOnce)) await store.ask(() => one.execute({ user }))
     const owner = userOwnerOf(user)
+    while ((await purgeEntries(owner)) === PAGE_ROWS) await nextTurn()
     for (const batch of batches)
       while ((await store.ask<unknown[]>(() => batch.execute({ owner }))).length === PAGE_ROWS) await nextTurn()
     const due = { user, before: now() - LINGER_MS }
@@ -92,12 +100,14 @@ export function deletion(deps: Deps): Deletion {
 }
 
 const value = (name: string) => sql`${sql.placeholder(name)}`
+const SOME = sql`LIMIT ${sql.raw(String(PAGE_ROWS))}`
 
 function prepare({ db }: Store) {
   const [user, owner] = [value('user'), value('owner')]
   const isDue = and(eq(users.id, user), lt(users.deletedAt, value('before')))
-  const some = sql`= ${owner} LIMIT ${sql.raw(String(PAGE_ROWS))})`
-  const keyed = (key: SQL, table: SQL) => sql`(${key}) IN (SELECT ${key} FROM ${table} WHERE owner ${some}`
+  // Said for the index of receipts, which has no others.
+  const keyed = (key: SQL, table: SQL) =>
+    sql`(${key}) IN (SELECT ${key} FROM ${table} WHERE owner = ${owner} AND owner <> '' ${SOME})`
   return {
     mark: db
       .update(users)
@@ -121,8 +131,7 @@ function prepare({ db }: Store) {
         .returning({ id: belongings.id })
         .prepare(),
       db.delete(files).where(keyed(sql`id`, sql`files`)).returning({ owner: files.owner }).prepare(),
-      db.delete(entries).where(keyed(sql`owner, at, id`, sql`ledger`)).returning({ owner: entries.owner }).prepare(),
-      db.delete(receipts).where(keyed(sql`id`, sql`receipts`)).returning({ owner: receipts.owner }).prepare(),
+      db.delete(receipts).where(keyed(sql`id`, sql`receipts`)).returning({ id: receipts.id }).prepare(),
       db
         .delete(usageHours)
         .where(keyed(sql`owner, hour, model`, sql`usage_hours`))
@@ -153,6 +162,22 @@ function prepare({ db }: Store) {
       .where(gt(users.deletedAt, 0))
       .orderBy(users.deletedAt)
       .limit(MOST_AT_ONCE)
+      .prepare(),
+  }
+}
+
+function prepareEntries({ db }: Store) {
+  const theirs = sql`FROM ledger WHERE owner = ${value('owner')}`
+  return {
+    receiptsOf: db.delete(receipts).where(sql`id IN (SELECT id ${theirs} ORDER BY at, id ${SOME})`).prepare(),
+    // One that was booked between the two has its receipt still, and stays for the next time.
+    entries: db
+      .delete(booked)
+      .where(
+        sql`(owner, at, id) IN (SELECT owner, at, id ${theirs} AND NOT EXISTS
+          (SELECT 1 FROM receipts WHERE receipts.id = ledger.id) ORDER BY at, id ${SOME})`,
+      )
+      .returning({ id: booked.id })
       .prepare(),
   }
 }

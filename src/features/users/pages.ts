@@ -1,4 +1,4 @@
-import { and, asc, eq, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { openReceipt } from '../../gate/receipts.ts'
 import { nextTurn } from '../../protocol/json.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
@@ -109,18 +109,26 @@ export function ownedPages({ store, fields, signing }: Deps): readonly Pages[] {
   ]
 }
 
+/** Those of the ledger's rows, and then those of requests that have none there. */
 function receiptPages(deps: Deps): Pages {
   const { store } = deps
-  const { page } = late(() => ({ page: prepareReceipts(store) }))
+  const { booked, others } = late(() => prepareReceipts(store))
   return {
     name: 'receipts',
-    of: owner =>
-      paged(
-        after => store.ask(() => page.execute({ owner, ...after })),
+    of: async function* (owner) {
+      yield* paged(
+        after => store.ask(() => booked.execute({ owner, ...after })),
+        START,
+        ({ at, id }) => ({ first: at, second: id }),
+        ({ id, content }) => (content === null ? [] : openReceipt(deps, id, content)),
+      )
+      yield* paged(
+        after => store.ask(() => others.execute({ owner, ...after })),
         START,
         ({ id }) => ({ ...START, second: id }),
         ({ id, content }) => openReceipt(deps, id, content),
-      ),
+      )
+    },
   }
 }
 
@@ -136,12 +144,12 @@ async function* paged<Row, Place extends Cursor>(
   page: (after: Place) => Promise<Row[]>,
   start: Place,
   cursorOf: (row: Row) => Place,
-  shown: (row: Row) => object,
+  shown: (row: Row) => object | readonly object[],
 ): AsyncGenerator<readonly object[]> {
   let after: Place | undefined = start
   while (after) {
     const rows = await page(after)
-    yield rows.map(shown)
+    yield rows.flatMap(shown)
     await nextTurn()
     const last = rows.at(-1)
     after = last && rows.length === PAGE_ROWS ? cursorOf(last) : undefined
@@ -250,11 +258,22 @@ function prepareFiles({ db }: Store) {
 
 function prepareReceipts({ db }: Store) {
   const { id, owner, content } = receipts
-  return db
-    .select({ id, content })
-    .from(receipts)
-    .where(and(eq(owner, value('owner')), sql`${id} > CAST(${value('second')} AS TEXT)`))
-    .orderBy(asc(id))
-    .limit(PAGE_ROWS)
-    .prepare()
+  return {
+    // Each row of the ledger, with a receipt or not: else a page of few would read a million rows.
+    booked: db
+      .select({ at: ledger.at, id: ledger.id, content })
+      .from(ledger)
+      .leftJoin(receipts, eq(id, ledger.id))
+      .where(and(eq(ledger.owner, value('owner')), behind(ledger.at, ledger.id)))
+      .orderBy(asc(ledger.at), asc(ledger.id))
+      .limit(PAGE_ROWS)
+      .prepare(),
+    others: db
+      .select({ id, content })
+      .from(receipts)
+      .where(and(eq(owner, value('owner')), ne(owner, sql`''`), sql`${id} > CAST(${value('second')} AS TEXT)`))
+      .orderBy(asc(id))
+      .limit(PAGE_ROWS)
+      .prepare(),
+  }
 }

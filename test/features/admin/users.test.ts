@@ -171,7 +171,13 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
       await at.kit.signIn(identity({ provider: 'github', issuer: 'https://github.com' }))
       const now = clock.now()
       const row = (ago: number, activity_type: string, metadata: object | null, auth_method: string | null = null) => ({
-        ...{ id: expect.stringMatching(/^[0-9a-f]{16}$/), user_id: ada.user, activity_type, auth_method, metadata },
+        ...{
+          id: expect.stringMatching(/^(?:[0-9a-f]{16}|rcpt_[0-9a-f]{64})$/),
+          user_id: ada.user,
+          activity_type,
+          auth_method,
+          metadata,
+        },
         created_at: new Date(now - ago).toISOString(),
       })
       const rows = [

@@ -26,9 +26,10 @@ async function start(url: string, { run }: Engine, clock = clockAt()) {
   const left = async (user: string) => {
     const counts = [
       ...['sessions', 'api_keys', 'user_settings', 'linked_accounts'].map(table => count(table, 'user_id', user)),
-      ...['ledger', 'usage_hours', 'usage_days', 'limits', 'slots', 'activity', 'files', 'receipts', 'bans'].map(
-        table => count(table, 'owner', userOwnerOf(user)),
+      ...['ledger', 'usage_hours', 'usage_days', 'limits', 'slots', 'activity', 'files', 'bans'].map(table =>
+        count(table, 'owner', userOwnerOf(user)),
       ),
+      count('receipts', 'substr(id, 1, 34)', userOwnerOf(user)),
       count('users', 'id', user),
     ]
     const rows = await run(url, counts.join(' UNION ALL '))
@@ -42,8 +43,13 @@ async function busy(kit: Kit, who: string | Identity, requests: number) {
   const { key } = await ada.told<{ key: string }>('POST', '/users/me/keys', { name: 'x' })
   await ada.ask('PATCH', '/users/me/settings', { system_prompt: 'x' })
   const owner = userOwnerOf(ada.user)
-  for (let i = 0; i < requests; i++)
-    kit.ledger.enter(entry({ owner, at: 1_767_225_600_000 + i }), { id: `${owner} ${i}`, owner, seal: () => '' })
+  const receipt = (of: string) => ({ id: `${owner} ${of}`, owner, seal: () => '' })
+  for (let i = 0; i < requests; i++) {
+    // Some without a receipt, as where none are made.
+    const booked = entry({ owner, at: 1_767_225_600_000 + i })
+    kit.ledger.enter(booked, i % 3 > 0 ? receipt(`${i}`) : undefined)
+    if (i % 3 === 0) kit.ledger.enter(undefined, receipt(`${i} refused`))
+  }
   await kit.ledger.flush()
   return { ada, program: by(kit, `Bearer ${key}`) }
 }
@@ -81,6 +87,7 @@ describe.each(engines)('on $name', engine => {
       expect(await left(ada.user)).toEqual({})
       expect(await left(eve.user)).toMatchObject({
         ledger: others['ledger'],
+        receipts: others['receipts'],
         activity: 1,
         linked_accounts: 1,
         users: 1,
