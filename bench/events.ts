@@ -3,6 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inTurn } from './cells/cast.ts'
+import { markdown, spread } from './figures.ts'
 import { type Subject, stage } from './parts.ts'
 import { load } from './wrk.ts'
 
@@ -21,26 +23,20 @@ try {
     )
   const options = { directory, authorization: on.authorization, connections: 64, seconds: SECONDS }
   for (const subject of subjects) await load(subject, { ...options, seconds: 2 })
-  const found = LENGTHS.map((): number[] => [])
-  for (let round = 0; round < ROUNDS; round++)
-    for (const [at, subject] of subjects.entries()) {
-      const { cpu, failed } = await load(subject, options)
-      if (failed > 0) throw new Error(`${failed} streams failed`)
-      found[at]?.push(cpu)
-    }
-  const shown = (values: readonly number[]) => {
-    const sorted = [...values].sort((a, b) => a - b)
-    return [Math.floor(sorted.length / 2), 0, sorted.length - 1].map(at => (sorted[at] ?? Number.NaN).toFixed(0))
-  }
-  process.stdout.write(`${ROUNDS} rounds of ${SECONDS} s, 64 connections\n\n`)
-  process.stdout.write(
-    '| events | CPU µs/stream | lowest–highest | of each event after the first |\n| --- | --- | --- | --- |\n',
-  )
-  for (const [at, length] of LENGTHS.entries()) {
-    const [middle, low, high] = shown(found[at] ?? [])
-    const each = (found[at] ?? []).map((cost, round) => (cost - (found[0]?.[round] ?? 0)) / (length - 1))
-    process.stdout.write(`| ${length} | ${middle} | ${low}–${high} | ${at === 0 ? '–' : shown(each)[0]} |\n`)
-  }
+  const found = await inTurn(subjects, ROUNDS, async subject => {
+    const { cpu, failed } = await load(subject, options)
+    if (failed > 0) throw new Error(`${failed} streams failed`)
+    return cpu
+  })
+  const [first = []] = found
+  const more = (mine: readonly number[], length: number) =>
+    spread(mine.map((cost, round) => (cost - (first[round] ?? Number.NaN)) / (length - 1)))
+  const rows = found.map((mine, at) => ({
+    events: LENGTHS[at] ?? 0,
+    'CPU µs/stream': spread(mine),
+    'of each event after the first': at === 0 ? '–' : more(mine, LENGTHS[at] ?? 0),
+  }))
+  process.stdout.write(markdown({ title: `${ROUNDS} rounds of ${SECONDS} s, 64 connections`, rows }))
 } finally {
   await on.stop()
   rmSync(directory, { recursive: true })

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compile } from '../release/compile.ts'
+import { markdown, spread } from './figures.ts'
 import { type Stage, type Subject, stage } from './parts.ts'
 import { mappedMegabytes, rssMegabytes } from './proc.ts'
 import { hold } from './streams.ts'
@@ -11,9 +12,8 @@ import { load } from './wrk.ts'
 
 const [rounds = 3, ...given] = Bun.argv.slice(2)
 const STREAMS = 1000
-const [IDLE_MS, AFTER_MS] = [10_000, 60_000]
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+const [IDLE_MS, AFTER_MS] = [12_000, 60_000]
+const LOAD_SECONDS = 10
 
 /** CPU time of all threads of a process, in milliseconds; of a start a hundredth of a second is too coarse. */
 function cpuMs(pid: number): number {
@@ -23,18 +23,17 @@ function cpuMs(pid: number): number {
 
 const memory = ({ pid }: Subject) => `${rssMegabytes(pid).toFixed(1)} (${mappedMegabytes(pid).toFixed(1)})`
 
-/** One executable, and what was found of its starts. */
+/** One executable. */
 interface Candidate {
   readonly name: string
   readonly on: Stage
-  readonly starts: { cpu: number; rss: number; mapped: number }[]
+  /** CPU time of each start, in milliseconds. */
+  readonly starts: number[]
 }
 
 async function started({ on, starts }: Candidate, upstream: Subject): Promise<void> {
   const subject = await on.sealgate(upstream, 7672)
-  const cpu = cpuMs(subject.pid)
-  await Bun.sleep(IDLE_MS)
-  starts.push({ cpu, rss: rssMegabytes(subject.pid), mapped: mappedMegabytes(subject.pid) })
+  starts.push(cpuMs(subject.pid))
   await on.end(subject)
 }
 
@@ -42,16 +41,23 @@ async function started({ on, starts }: Candidate, upstream: Subject): Promise<vo
 async function strained({ name, on, starts }: Candidate, upstream: Subject, quiet: Subject, directory: string) {
   const busy = await on.sealgate(upstream, 7672)
   await Bun.sleep(IDLE_MS)
-  const cells = [median(starts.map(({ cpu }) => cpu)).toFixed(0), memory(busy)]
-  await load(busy, { directory, authorization: on.authorization, connections: 32, seconds: 5 })
-  cells.push(memory(busy))
+  const idle = memory(busy)
+  await load(busy, { directory, authorization: on.authorization, connections: 32, seconds: LOAD_SECONDS })
+  const loaded = memory(busy)
   await Bun.sleep(AFTER_MS)
-  cells.push(memory(busy))
+  const after = memory(busy)
   await on.end(busy)
   const open = await on.sealgate(quiet, 7673)
-  cells.push((await hold(open, on.authorization, STREAMS)).perStream.toFixed(1))
+  const { perStream } = await hold(open, on.authorization, STREAMS)
   await on.end(open)
-  return [name, ...cells]
+  return {
+    executable: name,
+    'CPU ms': spread(starts),
+    idle,
+    'after load': loaded,
+    'a minute later': after,
+    'KB/stream': perStream,
+  }
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'sealgate-idle-'))
@@ -64,14 +70,10 @@ try {
   const [upstream, quiet] = [await first.on.answering(7670), await first.on.quiet(7671)]
   for (let round = 0; round < Number(rounds); round++)
     for (const candidate of candidates) await started(candidate, upstream)
-  process.stdout.write('MB resident (of it mapped from files); CPU ms until it answers; KB of each open stream\n\n')
-  process.stdout.write(
-    '| executable | CPU ms | idle | after load | a minute later | KB/stream |\n|---|---|---|---|---|---|\n',
-  )
-  for (const candidate of candidates) {
-    const cells = await strained(candidate, upstream, quiet, directory)
-    process.stdout.write(`| ${cells.join(' | ')} |\n`)
-  }
+  const rows = []
+  for (const candidate of candidates) rows.push(await strained(candidate, upstream, quiet, directory))
+  const title = 'MB resident (of it mapped from files); CPU ms until it answers; KB of each open stream'
+  process.stdout.write(markdown({ title, rows }))
 } finally {
   for (const { on } of candidates) await on.stop()
   rmSync(directory, { recursive: true })

@@ -1,37 +1,27 @@
 // bun bench/metered.ts [rounds]: what metering a sealed stream by its trailer adds to each event, in rounds that take turns.
 import http from 'node:http'
+import { inTurn } from './cells/cast.ts'
+import { added, type Figure, markdown, median, quantile, spread } from './figures.ts'
 import { type Subject, stage } from './parts.ts'
 import { type Timing, timed } from './timing.ts'
 
 const ROUNDS = Number(Bun.argv[2] ?? 7)
 const STREAMS = 8
 
-const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b)
-const share = (values: readonly number[], part: number) =>
-  sorted(values)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN
-
-/** Median, lowest and highest of the rounds. */
-function spread(values: readonly number[]): string {
-  return `${share(values, 0.5).toFixed(0)} (${share(values, 0).toFixed(0)}–${share(values, 1).toFixed(0)})`
-}
-
+/** Each figure in microseconds. */
 async function round(subject: Subject, authorization: string) {
   const agent = new http.Agent({ keepAlive: true })
   const streams: Timing[] = []
   for (let count = 0; count < STREAMS; count++)
     streams.push(await timed(subject, { authorization, agent, isSealed: true }))
   agent.destroy()
-  const delays = streams.flatMap(({ delays }) => delays)
-  const gaps = streams.flatMap(({ gaps }) => gaps)
+  const [delays, gaps] = [streams.flatMap(({ delays }) => delays), streams.flatMap(({ gaps }) => gaps)]
   return {
-    first: share(
-      streams.map(({ first }) => first),
-      0.5,
-    ),
-    delay: share(delays, 0.5),
-    delay99: share(delays, 0.99),
-    gap: share(gaps, 0.5),
-    gap99: share(gaps, 0.99),
+    'first event': median(streams.map(({ first }) => first)),
+    'event p50': median(delays),
+    'event p99': quantile(delays, 0.99),
+    'gap p50': median(gaps),
+    'gap p99': quantile(gaps, 0.99),
   }
 }
 
@@ -45,26 +35,19 @@ try {
     { ...(await on.sealgate(stating, 7644)), name: 'through sealgate, stated in a trailer' },
   ]
   for (const subject of subjects) await round(subject, on.authorization)
-  const found = subjects.map((): Awaited<ReturnType<typeof round>>[] => [])
-  for (let count = 0; count < ROUNDS; count++)
-    for (const [at, subject] of subjects.entries()) found[at]?.push(await round(subject, on.authorization))
-  process.stdout.write(
-    `${ROUNDS} rounds of ${STREAMS} streams each, 32 events 10 ms apart; µs, median (lowest–highest)\n\n`,
-  )
-  process.stdout.write(
-    '| name | first event | event p50 | event p99 | gap p50 | gap p99 |\n|---|---|---|---|---|---|\n',
-  )
-  for (const [at, { name }] of subjects.entries()) {
-    const mine = found[at] ?? []
-    const cells = (['first', 'delay', 'delay99', 'gap', 'gap99'] as const).map(figure =>
-      spread(mine.map(one => one[figure])),
-    )
-    process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`)
+  const found = await inTurn(subjects, ROUNDS, subject => round(subject, on.authorization))
+  type Name = keyof Awaited<ReturnType<typeof round>>
+  const of = (at: number, name: Name) => (found[at] ?? []).map(one => one[name])
+  const row = (name: string, figure: (name: Name) => Figure) => {
+    const names = Object.keys(found[0]?.[0] ?? {}) as Name[]
+    return { name, ...Object.fromEntries(names.map(each => [each, figure(each)])) }
   }
-  const added = (['first', 'delay', 'delay99', 'gap', 'gap99'] as const).map(figure =>
-    spread((found[2] ?? []).map((one, index) => one[figure] - (found[1]?.[index]?.[figure] ?? Number.NaN))),
-  )
-  process.stdout.write(`| added by the statement, round by round | ${added.join(' | ')} |\n`)
+  const rows = [
+    ...subjects.map(({ name }, at) => row(name, figure => spread(of(at, figure)))),
+    row('added by the statement, round by round', figure => added(of(2, figure), of(1, figure))),
+  ]
+  const title = `${ROUNDS} rounds of ${STREAMS} streams each, 32 events 10 ms apart; µs, median (lowest–highest)`
+  process.stdout.write(markdown({ title, rows }))
 } finally {
   await on.stop()
 }

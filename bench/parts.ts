@@ -9,6 +9,8 @@ const MEASURED_CORE = '0'
 export const OTHER_CORE = '1'
 /** For what needs more than one, and shares them with all the rest. */
 export const BOTH_CORES = '0,1'
+// How long something may take to start, and how finely that is timed.
+const [PATIENT_MS, LOOK_MS] = [5000, 1]
 
 /** Something that answers the bench's requests, and the process whose cost is counted; of a peer that is not known. */
 export interface Subject {
@@ -125,10 +127,10 @@ function beginning(directory: string, children: Map<number, Bun.Subprocess>) {
     })
     children.set(child.pid, child)
     const url = `http://127.0.0.1:${port}`
-    for (let tries = 0; !(await fetch(`${url}/health`).catch(() => undefined)); tries++) {
-      if (tries === 100)
+    for (const giveUp = performance.now() + PATIENT_MS; !(await fetch(`${url}/health`).catch(() => undefined)); ) {
+      if (performance.now() > giveUp)
         throw new Error(`${name} does not answer: ${readFileSync(join(directory, `${name}-${port}.err`))}`)
-      await Bun.sleep(50)
+      await Bun.sleep(LOOK_MS)
     }
     return { name, url, pid: child.pid }
   }

@@ -14,13 +14,15 @@ import { plots } from './plots.ts'
 import { rssMegabytes } from './proc.ts'
 
 const REST_MS = 60_000
+// The pages of a start are given back after some seconds.
+const IDLE_MS = 12_000
 
 /** The headline, and what memory does before, under and after it; starts are timed while it rests. */
 async function governed(cast: Cast): Promise<Table[]> {
   const direct = await cast.on.answering(7611)
   const nginx = await cast.on.nginx(direct, 7612)
   const sealgate = await cast.on.sealgate(direct, 7613)
-  await Bun.sleep(2000)
+  await Bun.sleep(IDLE_MS)
   const idle = rssMegabytes(sealgate.pid)
   const tables = await smallChats(cast, [direct, nginx, sealgate, ...(cast.peer ? [cast.peer] : [])])
   const loaded = rssMegabytes(sealgate.pid)

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runOn } from '../test/kit/database.ts'
 import { postgresServer } from '../test/kit/postgres.ts'
+import { inTurn } from './cells/cast.ts'
+import { type Figure, markdown, spread, type Table, times } from './figures.ts'
 import { BOTH_CORES, type Stage, type Subject, stage } from './parts.ts'
 import { bytesWritten, childrenOf, parentOf, treeCpuMicroseconds } from './proc.ts'
 import { load } from './wrk.ts'
@@ -103,16 +105,6 @@ async function round(on: Stage, gateway: Gateway, postgres: Postgres, how: Param
   }
 }
 
-const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b)
-const median = (values: readonly number[]) => sorted(values)[Math.floor(values.length / 2)] ?? Number.NaN
-const shown = (values: readonly number[], digits = 0) =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
-
-function print(title: string, columns: readonly string[], rows: readonly (readonly string[])[]): void {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`
-  process.stdout.write(`\n${title}\n\n${[columns, columns.map(() => '---'), ...rows].map(line).join('')}`)
-}
-
 /** Bytes on the disk for each request, indexes and all; of PostgreSQL also how many of them are its receipt. */
 async function kept({ engine, url }: Gateway): Promise<string> {
   const [rows] = await runOn<number>(url, 'SELECT count(*) AS count FROM ledger')
@@ -131,6 +123,35 @@ async function kept({ engine, url }: Gateway): Promise<string> {
   return `${perRow(bytes())}, ${perRow(bytes('receipts'))} of them the receipt`
 }
 
+function tables(all: readonly Gateway[], found: readonly (readonly Figures[])[], keeps: readonly string[]): Table[] {
+  const of = (index: number, figure: keyof Figures) => (found[index] ?? []).map(each => each[figure])
+  const costs = (index: number) => of(index, 'gatewayCpu')
+  const told = (figures: (gateway: Gateway, index: number) => Record<string, Figure>) =>
+    all.map((gateway, index) => ({ engine: gateway.engine, WORKERS: gateway.workers, ...figures(gateway, index) }))
+  return [
+    {
+      title: 'one process and two workers',
+      rows: told(({ engine, workers }, index) => ({
+        'requests/s': spread(of(index, 'rate')),
+        'gateway CPU µs/request': spread(costs(index)),
+        'beside one': times(costs(index), costs(index - workers + 1)),
+        'PostgreSQL CPU µs/request': engine === 'SQLite' ? 'in the gateway' : spread(of(index, 'databaseCpu')),
+        'busier worker %': workers === 1 ? '–' : spread(of(index, 'share')),
+        failed: sum(of(index, 'failed')),
+      })),
+    },
+    {
+      title: 'what one request asks of the disk',
+      rows: told((_, index) => ({
+        'statements and transactions': spread(of(index, 'statements')),
+        'bytes written to the database': spread(of(index, 'written')),
+        'bytes kept in it': keeps[index] ?? '–',
+        'bytes logged': spread(of(index, 'logged')),
+      })),
+    },
+  ]
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'sealgate-workers-'))
 const postgres = await database()
 const on = await stage()
@@ -138,50 +159,9 @@ try {
   const all = await gateways(on, postgres, directory)
   const how = { directory, authorization: await on.callers(CALLERS), connections: CONNECTIONS, core: BOTH_CORES }
   for (const { subject } of all) await load(subject, { ...how, seconds: WARM_SECONDS })
-  const found = all.map((): Figures[] => [])
-  for (let at = 0; at < ROUNDS; at++)
-    for (const [index, gateway] of all.entries())
-      found[index]?.push(await round(on, gateway, postgres, { ...how, seconds: SECONDS }))
-  const of = (index: number, figure: keyof Figures) => (found[index] ?? []).map(each => each[figure])
+  const found = await inTurn(all, ROUNDS, gateway => round(on, gateway, postgres, { ...how, seconds: SECONDS }))
   process.stdout.write(`${ROUNDS} rounds of ${SECONDS} s each, ${CONNECTIONS} connections, ${CALLERS} callers\n`)
-  print(
-    'one process and two workers',
-    [
-      'engine',
-      'WORKERS',
-      'requests/s',
-      'gateway CPU µs/request',
-      'beside one',
-      'PostgreSQL CPU µs/request',
-      'busier worker %',
-      'failed',
-    ],
-    all.map(({ engine, workers }, index) => {
-      const beside = of(index, 'gatewayCpu').map((cost, at) => cost / (of(index - workers + 1, 'gatewayCpu')[at] ?? 0))
-      return [
-        ...[engine, `${workers}`, shown(of(index, 'rate')), shown(of(index, 'gatewayCpu')), shown(beside, 2)],
-        engine === 'SQLite' ? 'in the gateway' : shown(of(index, 'databaseCpu')),
-        workers === 1 ? '–' : shown(of(index, 'share'), 1),
-        `${sum(of(index, 'failed'))}`,
-      ]
-    }),
-  )
-  const keeps = await Promise.all(all.map(kept))
-  print(
-    'what one request asks of the disk',
-    [
-      'engine',
-      'WORKERS',
-      'statements and transactions',
-      'bytes written to the database',
-      'bytes kept in it',
-      'bytes logged',
-    ],
-    all.map(({ engine, workers }, index) => [
-      ...[engine, `${workers}`, shown(of(index, 'statements'), 2), shown(of(index, 'written')), keeps[index] ?? ''],
-      shown(of(index, 'logged')),
-    ]),
-  )
+  for (const table of tables(all, found, await Promise.all(all.map(kept)))) process.stdout.write(markdown(table))
 } finally {
   await on.stop()
   await postgres.stop()

@@ -7,7 +7,7 @@ import { treeCpuMicroseconds } from '../proc.ts'
 import { load } from '../wrk.ts'
 import { type Cast, inTurn } from './cast.ts'
 
-const SECONDS = 1
+const [SECONDS, WARM_SECONDS] = [1, 6]
 const CONNECTIONS = 32
 
 /** A way to be asked, that differs from the headline in one thing. */
@@ -25,14 +25,14 @@ export async function kinds(cast: Cast): Promise<Table> {
   const postgres = await postgresServer()
   try {
     const all = await cases(cast, postgres.url)
-    const round = async ({ subject, ...how }: Kind) => {
+    const round = async ({ subject, ...how }: Kind, seconds = SECONDS) => {
       const before = treeCpuMicroseconds(subject.pid)
-      const options = { ...how, directory: cast.directory, connections: CONNECTIONS, seconds: SECONDS }
+      const options = { ...how, directory: cast.directory, connections: CONNECTIONS, seconds }
       const { requests, rate, failed } = await load(subject, options)
       return { rate, failed, cpu: (treeCpuMicroseconds(subject.pid) - before) / requests }
     }
-    for (const kind of all) await round(kind)
-    const found = await inTurn(all, cast.rounds * 2, round)
+    for (const kind of all) await round(kind, WARM_SECONDS)
+    const found = await inTurn(all, cast.rounds * 2, kind => round(kind))
     const of = (at: number, figure: 'rate' | 'cpu') => (found[at] ?? []).map(each => each[figure])
     for (const subject of new Set(all.map(({ subject }) => subject))) await on.end(subject)
     return {

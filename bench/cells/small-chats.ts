@@ -5,6 +5,8 @@ import { load, type Round } from '../wrk.ts'
 import { type Cast, inTurn } from './cast.ts'
 
 const SECONDS = 2
+// A process that is younger spends much of its time on compiling itself.
+const WARM_SECONDS = 10
 const CONNECTIONS = [1, 32]
 const LADDER = [1, 2, 4, 8, 16, 32, 64]
 const PATIENT_MS = 10
@@ -12,6 +14,7 @@ const PATIENT_MS = 10
 /** What small chats cost: as many as go, as many as are answered in time, and at half of the peak. */
 export async function smallChats(cast: Cast, subjects: readonly Subject[]): Promise<Table[]> {
   const tables: Table[] = []
+  for (const subject of subjects) await load(subject, wrk(cast, 32, WARM_SECONDS))
   for (const connections of CONNECTIONS) tables.push(await closedLoop(cast, subjects, connections))
   const [, , sealgate] = subjects
   const peak = sealgate ? await peakOf(cast, sealgate) : Number.NaN
@@ -23,7 +26,6 @@ const wrk = ({ on, directory }: Cast, connections: number, seconds = SECONDS) =>
 })
 
 async function closedLoop(cast: Cast, subjects: readonly Subject[], connections: number): Promise<Table> {
-  for (const subject of subjects) await load(subject, wrk(cast, connections, 1))
   const found = await inTurn(subjects, cast.rounds, subject => load(subject, wrk(cast, connections)))
   const of = (at: number, figure: keyof Round) => (found[at] ?? []).map(round => round[figure])
   const inMicroseconds = (at: number, figure: 'p50' | 'p99') => of(at, figure).map(ms => ms * 1000)

@@ -8,8 +8,11 @@ import { type Cast, inTurn } from './cast.ts'
 const EVENTS = 64
 const PACE_MS = 20
 const AT_ONCE = 32
+// No multiple of the pace: they spread over it.
+const APART_MS = 7
 const CUT = 50
 const SETTLED_MS = 300
+const WARM_ROUNDS = 3
 
 interface Streaming {
   readonly upstream: Subject
@@ -35,7 +38,7 @@ export async function streams(cast: Cast): Promise<Table[]> {
 
 async function cell(cast: Cast, subjects: readonly Subject[], { upstream, form }: Streaming): Promise<Table> {
   const asking = { authorization: cast.on.authorization, isSealed: form === 'sealed' }
-  for (const subject of subjects) await round(subject, upstream, asking)
+  for (let warm = 0; warm < WARM_ROUNDS; warm++) for (const subject of subjects) await round(subject, upstream, asking)
   const found = await inTurn(subjects, cast.rounds, subject => round(subject, upstream, asking))
   const of = (at: number, figure: keyof Round) => (found[at] ?? []).map(one => one[figure])
   const beside = (at: number, figure: keyof Round) => (at === 0 ? '–' : added(of(at, figure), of(0, figure)))
@@ -62,7 +65,12 @@ async function round(subject: Subject, upstream: Subject, how: { authorization: 
   const agent = new http.Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
   const asking = { ...how, agent }
   const before = cpuMicroseconds(subject.pid)
-  const all = await Promise.all(Array.from({ length: AT_ONCE }, () => timed(subject, asking)))
+  // Each begins while the others rest between two events, not all in one moment.
+  const begun = async (at: number) => {
+    await Bun.sleep(at * APART_MS)
+    return await timed(subject, asking)
+  }
+  const all = await Promise.all(Array.from({ length: AT_ONCE }, (_, at) => begun(at)))
   const cpu = (cpuMicroseconds(subject.pid) - before) / (AT_ONCE * EVENTS)
   const left = await Promise.all(Array.from({ length: CUT }, () => cut(subject, asking)))
   agent.destroy()
