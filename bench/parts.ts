@@ -12,7 +12,7 @@ export const BOTH_CORES = '0,1'
 // How long something may take to start, and how finely that is timed.
 const [PATIENT_MS, LOOK_MS] = [5000, 1]
 
-/** Something that answers the bench's requests, and the process whose cost is counted; of a peer that is not known. */
+/** Something that answers the bench's requests, and the process whose cost is counted; of a peer only where it is told. */
 export interface Subject {
   readonly name: string
   readonly url: string

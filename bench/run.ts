@@ -47,8 +47,8 @@ const began = performance.now()
 const directory = mkdtempSync(join(tmpdir(), 'sealgate-bench-load-'))
 const on = await stage()
 try {
-  const { BENCH_PEER: url } = process.env
-  const peer: Subject | undefined = url ? { name: 'peer', url: url.replace(/\/$/, ''), pid: 0 } : undefined
+  const { BENCH_PEER: url, BENCH_PEER_PID: pid = 0 } = process.env
+  const peer: Subject | undefined = url ? { name: 'peer', url: url.replace(/\/$/, ''), pid: Number(pid) } : undefined
   const cast: Cast = { on, directory, rounds: Number(process.argv[2] ?? 5), peer }
   const date = new Date().toISOString().slice(0, 10)
   const machine = `${cpus()[0]?.model}, ${cpus().length} cores, Bun ${Bun.version}, ${date}`
