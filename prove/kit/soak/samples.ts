@@ -36,12 +36,27 @@ export function sampling(pid: number) {
   }
 }
 
-/** What a straight line through these rises in ten minutes, by the median of all pairs (Theil and Sen): one burst moves it little. */
-export function risePerTenMinutes(samples: readonly Sample[], of: (sample: Sample) => number): number {
+/** Of each minute the sample with the least memory: what is held once what nobody holds has been collected. */
+export function lows(samples: readonly Sample[]): Sample[] {
+  const minutes = Map.groupBy(samples, ({ minute }) => Math.floor(minute))
+  return [...minutes.values()].map(some => some.reduce((least, one) => (one.memory < least.memory ? one : least)))
+}
+
+/**
+ * What a straight line through these rises in ten minutes, by the median of all pairs, and between what it lies with 95 %
+ * (P. K. Sen 1968, section 3): one burst moves it little.
+ */
+export function risePerTenMinutes(samples: readonly Sample[]): { median: number; low: number; high: number } {
   const slopes: number[] = []
   for (const [at, one] of samples.entries())
-    for (const other of samples.slice(at + 1)) slopes.push((of(other) - of(one)) / (other.minute - one.minute))
-  return (slopes.toSorted((a, b) => a - b)[Math.floor(slopes.length / 2)] ?? Number.NaN) * 10
+    for (const other of samples.slice(at + 1)) slopes.push((other.memory - one.memory) / (other.minute - one.minute))
+  slopes.sort((a, b) => a - b)
+  const count = samples.length
+  const aside = (1.96 * Math.sqrt((count * (count - 1) * (2 * count + 5)) / 18)) / 2
+  const middle = slopes.length / 2
+  const rank = (place: number) =>
+    10 * (slopes[Math.max(0, Math.min(slopes.length - 1, Math.floor(place)))] ?? Number.NaN)
+  return { median: rank(middle), low: rank(middle - aside), high: rank(middle + aside) }
 }
 
 /** The median of the first and of the last third. */
