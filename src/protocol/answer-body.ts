@@ -1,4 +1,4 @@
-import { type Fields, fieldsIn, type Head, MOST_HEAD_BYTES } from './answer-head.ts'
+import { END, type Fields, fieldsIn, type Head, MOST_HEAD_BYTES } from './answer-head.ts'
 
 const MOST_EXTENSION_BYTES = 4096
 const MOST_SIZE_DIGITS = 12
@@ -20,7 +20,7 @@ export class BodyReader {
   /** Bytes of content that are due before something else comes. */
   #left = Number.POSITIVE_INFINITY
   #counted = 0
-  #held = NOTHING
+  #held: Buffer = NOTHING
 
   constructor(framing: Head['framing']) {
     this.#isChunked = framing === 'chunked'
@@ -112,11 +112,11 @@ export class BodyReader {
     const before = this.#held.length
     const held = before === 0 ? bytes.subarray(at) : Buffer.concat([this.#held, bytes.subarray(at)])
     if (held[0] === CR && held.length > 1) return this.#end(held.toString('latin1', 0, 2), '', at + 2 - before)
-    const end = held.indexOf('\r\n\r\n')
-    if (end >= 0 && end <= MOST_HEAD_BYTES)
-      return this.#end('\r\n', held.toString('latin1', 0, end + 2), at + end + 4 - before)
-    if (end >= 0 || held.length > MOST_HEAD_BYTES) return -1
-    this.#held = Buffer.from(held)
+    const end = held.indexOf(END, Math.max(0, before - END.length + 1))
+    if (end > MOST_HEAD_BYTES) return -1
+    if (end >= 0) return this.#end('\r\n', held.toString('latin1', 0, end + 2), at + end + END.length - before)
+    if (held.length >= MOST_HEAD_BYTES + END.length) return -1
+    this.#held = before === 0 ? Buffer.from(held) : held
     return bytes.length
   }
 

@@ -15,7 +15,10 @@ export type Fields = Readonly<Record<string, string | undefined>>
 
 /** The most bytes of a head, or of a trailer section. */
 export const MOST_HEAD_BYTES = 16_384
+/** The end of either. */
+export const END = '\r\n\r\n'
 const MOST_FIELDS = 256
+const CR = 0x0d
 
 const BEGINNING = 'HTTP/1.'
 const STATUS = /HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/y
@@ -34,10 +37,13 @@ const SINGLE = new Set(
   ).split(' '),
 )
 
-/** Reads the head that bytes begin with, by the letter of RFC 9112; `partial` while it may still become one. */
-export function readHead(bytes: Buffer): Head | 'partial' | 'malformed' {
-  const end = bytes.indexOf('\r\n\r\n')
-  if (end < 0) return canBegin(bytes) ? 'partial' : 'malformed'
+/**
+ * Reads the head that bytes begin with, by the letter of RFC 9112; `partial` while it may still become one. The first
+ * `seen` of them were that already, and are not looked at again before the end has come.
+ */
+export function readHead(bytes: Buffer, seen = 0): Head | 'partial' | 'malformed' {
+  const end = bytes.indexOf(END, Math.max(0, seen - END.length + 1))
+  if (end < 0) return canBegin(bytes, seen) ? 'partial' : 'malformed'
   if (end > MOST_HEAD_BYTES) return 'malformed'
   const text = bytes.toString('latin1', 0, end + 2)
   STATUS.lastIndex = 0
@@ -71,10 +77,11 @@ export function fieldsIn(text: string, start: number): Fields | undefined {
   return fields
 }
 
-function canBegin(bytes: Buffer): boolean {
-  if (bytes.length > MOST_HEAD_BYTES) return false
-  const text = bytes.toString('latin1')
-  return BEGINNING.startsWith(text.slice(0, BEGINNING.length)) && !NEVER.test(text)
+function canBegin(bytes: Buffer, seen: number): boolean {
+  if (bytes.length >= MOST_HEAD_BYTES + END.length) return false
+  const isBegun = seen >= BEGINNING.length || BEGINNING.startsWith(bytes.toString('latin1', 0, BEGINNING.length))
+  const from = bytes[seen - 1] === CR ? seen - 1 : seen
+  return isBegun && !NEVER.test(bytes.toString('latin1', from))
 }
 
 /** Any other coding than `chunked` is one that nobody asked for; two ways to tell the end are an attack. */

@@ -117,7 +117,8 @@ export class Connection implements Inlet {
     // Of what comes out of turn nothing is told to anybody.
     if (!this.#told) this.abandon()
     else if (this.#answer) this.#read(this.#answer, bytes, 0)
-    else this.#begin(this.#held ? Buffer.concat([this.#held, bytes]) : bytes)
+    else if (this.#held) this.#begin(Buffer.concat([this.#held, bytes]), this.#held.length)
+    else this.#begin(bytes, 0)
   }
 
   /** It ended: in good order, or by what. */
@@ -129,11 +130,11 @@ export class Connection implements Inlet {
     else this.#over()
   }
 
-  #begin(bytes: Buffer): void {
+  #begin(bytes: Buffer, seen: number): void {
     this.#hasHeard = true
     this.#held = undefined
     for (let rest = bytes; rest.length > 0; ) {
-      const head = readHead(rest)
+      const head = readHead(rest, rest === bytes ? seen : 0)
       if (head === 'partial') this.#held = rest
       else if (head === 'malformed' || head.status === 101) this.#fail(malformed())
       else if (head.status >= 200) this.#answered(head, rest)

@@ -25,6 +25,8 @@ export interface Inlet {
 
 // An enclave may say as much as it likes to a caller who reads nothing.
 const MOST_QUEUED_BYTES = 65_536
+// What a piece takes beside what it was read into; of one byte each they would be 60 MB.
+const PIECE_BYTES = 1024
 const OVER: IteratorResult<Buffer> = { done: true, value: undefined }
 
 /** An answer as its connection fills it: one object, its own iterator. */
@@ -62,7 +64,7 @@ export class Received implements Answer, AsyncIterator<Buffer> {
       return
     }
     this.#queue.push(piece)
-    this.#queued += piece.length
+    this.#queued += weightOf(piece)
     if (this.#queued <= MOST_QUEUED_BYTES || this.#isHeld) return
     this.#isHeld = true
     this.#inlet?.flow(false)
@@ -95,7 +97,7 @@ export class Received implements Answer, AsyncIterator<Buffer> {
   next(): Promise<IteratorResult<Buffer>> {
     const piece = this.#queue.shift()
     if (piece) {
-      this.#queued -= piece.length
+      this.#queued -= weightOf(piece)
       if (this.#isHeld && this.#queue.length === 0) {
         this.#isHeld = false
         this.#inlet?.flow(true)
@@ -123,3 +125,6 @@ export class Received implements Answer, AsyncIterator<Buffer> {
     wake?.resolve(result)
   }
 }
+
+/** What a piece keeps of memory: all that it was read into, of which chunks' extensions may be the most. */
+const weightOf = ({ buffer }: Buffer) => buffer.byteLength + PIECE_BYTES

@@ -2,7 +2,7 @@ import type { Outgoing } from './transport.ts'
 
 const NAME = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-const TARGET = /^[\x21-\x7e\x80-\xff]+$/
+const TARGET = /^\/[\x21-\x7e]*$/
 /** Methods whose requests are thought to have a body: they say so where they have none (RFC 9110 section 8.6). */
 const BODIED = new Set(['POST', 'PUT', 'PATCH'])
 

@@ -38,7 +38,8 @@ function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
       if (isOpen) go()
       else first = go
     },
-    final: done => void near.end(done),
+    // Whether it had ended already, or is gone, is no fault: what came before may still be read.
+    final: done => void near.end(() => done()),
     destroy: (error, done) => {
       clearTimeout(timer)
       near.destroy()

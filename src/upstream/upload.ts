@@ -27,33 +27,43 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 /** What is copied, so that it leaves in one packet with what is before it. */
 const COPIED_BYTES = 65_536
 
-/** Hands a head and the client's body to the upstream as that arrives, no faster than it is read. Never throws. */
+/**
+ * Hands a head and the client's body to the upstream as that arrives, no faster than it is read; a body of another length
+ * than its head tells is broken. Never throws.
+ */
 export async function upload(head: string, body: Body, outlet: Outlet, watch: Watch): Promise<void> {
-  const isChunked = !HAS_LENGTH.test(head)
+  const told = LENGTH.exec(head)?.[1]
+  const length = told === undefined ? undefined : Number(told)
+  const isChunked = length === undefined
   if (body.rest) {
     const { rest } = body
     outlet.onOver = () => void rest.cancel().catch(ignored)
-    const copied = await copy(head, { head: body.head, rest }, isChunked, outlet, watch).catch(watch.broken)
+    const copied = await copy(head, { head: body.head, rest }, length, outlet, watch).catch(watch.broken)
     if (!copied) return
     outlet.onOver = undefined
     if (isChunked) outlet.outbox.write(LAST_CHUNK)
-  } else put(outlet, head, body.head, isChunked, isChunked)
+  } else if (isChunked || length === body.head.length) put(outlet, head, body.head, isChunked, isChunked)
+  else return watch.broken(otherLength())
   outlet.isSent = true
   watch.sent()
 }
 
-const HAS_LENGTH = /\r\ncontent-length:/i
+const LENGTH = /\r\ncontent-length:(.*)\r\n/i
 
-/** Whether the whole body was handed over; not if the request ended first. */
+/** Whether the whole body was handed over; not if the request ended first. @throws Error for another length than told */
 async function copy(
   head: string,
   { head: first, rest }: Required<Body>,
-  isChunked: boolean,
+  length: number | undefined,
   outlet: Outlet,
   watch: Watch,
 ): Promise<boolean> {
+  const isChunked = length === undefined
   let before = head
+  let left = length ?? Number.POSITIVE_INFINITY
   for (let next: Uint8Array | undefined = first; next; before = '') {
+    left -= next.length
+    if (left < 0) throw otherLength()
     if (!put(outlet, before, next, isChunked, false)) {
       watch.blocked()
       await room(outlet)
@@ -64,8 +74,12 @@ async function copy(
     if (outlet.isOver) return false
     next = value
   }
+  if (!(isChunked || left === 0)) throw otherLength()
   return true
 }
+
+/** What is too long would be the beginning of another request, and what is too short would take one in. */
+const otherLength = () => new Error('a body of another length than told')
 
 function room(outlet: Outlet): Promise<void> {
   return new Promise(resolve => {

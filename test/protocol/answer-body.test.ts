@@ -60,6 +60,16 @@ test('a length ends by itself, and all that comes is content where nothing tells
   expect(whole('close', 'abcde')).toEqual({ content: 'abcde', isOver: false, trailers: {}, rest: 0 })
 })
 
+test('trailers of 16 KiB are read however they come, and longer ones are none', () => {
+  const last = (size: number) => `0\r\n${'X:'.padEnd(size, 'y')}\r\n\r\n`
+  for (let back = 0; back < 8; back++) {
+    const bytes = Buffer.from(last(16_384))
+    const told = read('chunked', split(bytes, [bytes.length - back]))
+    expect(told).toMatchObject({ isOver: true, trailers: { x: 'y'.repeat(16_382) }, rest: 0 })
+    expect(read('chunked', split(Buffer.from(last(16_385)), [bytes.length - back]))).toBe('malformed')
+  }
+})
+
 const BROKEN = [
   ...[
     '-2\r\nok',

@@ -91,6 +91,25 @@ test('the beginning of a head is partial, and nothing that comes behind one chan
   )
 })
 
+test('one of 16 KiB is a head however it comes, and a longer one is none', () => {
+  const begin = 'HTTP/1.1 200 OK\r\nX: '
+  const head = Buffer.from(`${begin.padEnd(16_384, 'y')}\r\n\r\n`)
+  for (let end = 16_380; end < head.length; end++)
+    expect([end, readHead(head.subarray(0, end), end - 1)]).toEqual([end, 'partial'])
+  expect(readHead(head, head.length - 1)).toMatchObject({ end: head.length })
+  expect(read(`${begin.padEnd(16_385, 'y')}\r\n\r\n`)).toBe('malformed')
+  expect(read(begin.padEnd(16_388, 'y'))).toBe('malformed')
+})
+
+test('bytes that were seen are not looked at again, and what stands across them is', () => {
+  const begun = 'HTTP/1.1 200 OK\r\nX: \0'
+  expect(readHead(Buffer.from(`${begun}y`), begun.length)).toBe('partial')
+  for (let seen = 0; seen < WHOLE.length; seen++) expect(readHead(Buffer.from(WHOLE), seen)).toEqual(read(WHOLE))
+  for (const evil of ['\r\n\n', '\rx', '\n', 'x\n', '\0'])
+    for (let seen = WHOLE.length - 4; seen < WHOLE.length - 4 + evil.length; seen++)
+      expect([evil, seen, readHead(Buffer.from(WHOLE.slice(0, -4) + evil), seen)]).toEqual([evil, seen, 'malformed'])
+})
+
 test('what was malformed stays so, whatever follows, and nothing is thrown', () => {
   const part = constantFrom(
     'HTTP/1.1 ',

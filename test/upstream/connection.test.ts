@@ -117,6 +117,17 @@ test('a reader that is slow holds the line back until it has read all, or is gon
   expect(told).toEqual(['paused', 'resumed', 'paused', 'resumed', 'kept'])
 })
 
+test.each([
+  ['in single bytes', 'HTTP/1.1 200 OK\r\n\r\n', 'a'],
+  ['in chunks that are extensions for the most part', CHUNKED, `1;${'x'.repeat(4000)}\r\na\r\n`],
+])('what comes %s is held back by what it takes of memory', (_, head, piece) => {
+  const { connection, told } = standing()
+  connection.heard(Buffer.from(head))
+  // Not Buffer.from, whose small ones are parts of a larger piece of memory.
+  for (let i = 0; i < 100 && told.length === 0; i++) connection.heard(Buffer.alloc(piece.length, piece))
+  expect(told).toEqual(['paused'])
+})
+
 test('one that is given up is cut, and what it still says reaches nobody', async () => {
   const { connection, told, answer } = standing()
   connection.heard(Buffer.from(CHUNKED + chunk('first')))

@@ -36,6 +36,8 @@ test.each<Partial<Outgoing>>([
   { path: '/a b' },
   { path: '/a\r\nX: y' },
   { path: '' },
+  { path: 'http://elsewhere.example/a' },
+  { path: '/\xe9' },
   { path: '/\u{1f600}' },
   { headers: { 'X: y\r\nZ': 'z' } },
   { headers: { '': 'z' } },

@@ -203,6 +203,21 @@ describe('a tunnel', () => {
     expect(sent).toBeLessThan(64 * 2 ** 20)
   })
 
+  test('that ends with the answer is read to its end, however slowly', async () => {
+    const { egress } = await behindProxy(async wire => {
+      await wire.message()
+      await wire.send(answerBytes('200 OK', { Connection: 'close' }, 'x'.repeat(2_000_000)))
+      wire.fin()
+    })
+    const answer = await sending(egress)()
+    let size = 0
+    for await (const bytes of answer) {
+      size += bytes.length
+      await Bun.sleep(2)
+    }
+    expect({ size, complete: answer.complete }).toEqual({ size: 2_000_000, complete: true })
+  })
+
   test('that breaks under way breaks the answer', async () => {
     const { egress, proxy } = await behindProxy(async wire => {
       await wire.message()

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { type Outlet, upload } from '../../src/upstream/upload.ts'
 import type { Wire } from '../kit/raw.ts'
 import { answerBytes, CHUNKED, chunk, EMBEDDINGS, MODELS, stages, unchunk } from '../kit/stage.ts'
 
@@ -217,5 +218,45 @@ describe('a body that breaks', () => {
     })
     const client = await ask(EMBEDDINGS, { 'Content-Length': '100000' }, 'part')
     expect(await client.seen('upstream_unreachable')).toStartWith('HTTP/1.1 502 ')
+  })
+})
+
+describe('what goes up with a length', () => {
+  /** Uploads these pieces, the first as a body's head; gives what was written, and what was told. */
+  async function uploaded(length: string, [first = '', ...more]: readonly string[], isWhole: boolean) {
+    const written: Buffer[] = []
+    const told: string[] = []
+    const outbox = { onDrain: undefined, write: (bytes: Uint8Array) => written.push(Buffer.from(bytes)) > 0 }
+    const outlet: Outlet = { outbox, isSent: false, onOver: undefined, isOver: false }
+    const tell = (what: string) => () => void told.push(what)
+    const watch = { waiting: () => undefined, blocked: tell('blocked'), sent: tell('sent'), broken: tell('broken') }
+    const read = async () => {
+      const piece = more.shift()
+      return { done: piece === undefined, value: piece === undefined ? undefined : Buffer.from(piece) }
+    }
+    const body = { head: Buffer.from(first), ...(!isWhole && { rest: { read, cancel: async () => undefined } }) }
+    await upload(`POST / HTTP/1.1\r\ncontent-length: ${length}\r\n\r\n`, body, outlet, watch)
+    const [, content] = Buffer.concat(written).toString().split('\r\n\r\n')
+    return { content, told, isSent: outlet.isSent }
+  }
+  const sent = (content: string) => ({ content, told: ['sent'], isSent: true })
+
+  test('is all of it, and no more', async () => {
+    expect(await uploaded('5', ['12345'], true)).toEqual(sent('12345'))
+    expect(await uploaded('5', ['12', '', '345'], false)).toEqual(sent('12345'))
+    expect(await uploaded('0', [''], false)).toEqual(sent(''))
+  })
+
+  test.each([
+    ['too long', '4', ['12345'], true],
+    ['too short', '6', ['12345'], true],
+    ['too long by its last piece', '4', ['12', '345'], false],
+    ['too long from the start', '1', ['12', '345'], false],
+    ['too short by a piece', '6', ['12', '345'], false],
+    ['of no length at all', 'x', ['12', '345'], false],
+  ])('is broken where it is %s, and no byte is beyond the length', async (_, length, pieces, isWhole) => {
+    const { content = '', told, isSent } = await uploaded(length, pieces, isWhole)
+    expect({ told, isSent }).toEqual({ told: ['broken'], isSent: false })
+    expect(content.length <= (Number(length) || pieces.join('').length)).toBe(true)
   })
 })
