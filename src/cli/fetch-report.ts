@@ -1,8 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { type ClientRequest, type IncomingMessage, request as plain } from 'node:http'
-import { request as secure } from 'node:https'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 
 /** A report, and the key of the very connection that it came by. */
 export interface Fetched {
@@ -32,7 +31,7 @@ export async function fetchReport(url: URL, nonce: string, withinMs = 60_000): P
   }, withinMs)
   try {
     const response = await answerTo(asked)
-    const spki = response.socket instanceof TLSSocket ? spkiOf(response.socket) : undefined
+    const spki = 'getPeerX509Certificate' in response.socket ? spkiOf(response.socket as TLSSocket) : undefined
     const text = await textOf(response)
     return { report: reportIn(response, text), spki }
   } catch (error) {
@@ -50,9 +49,10 @@ function ask(url: URL, path: string): ClientRequest {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const headers = { host: url.host, accept: 'application/json', 'user-agent': 'sealgate verify', connection: 'close' }
   const options = { host, port: url.port, path, headers, agent: false as const }
-  if (url.protocol === 'http:') return plain(options)
+  if (url.protocol === 'http:') return process.getBuiltinModule('node:http').request(options)
   // Whoever holds the key of a certificate proves it in each handshake, whoever signed the certificate.
-  return secure({ ...options, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) })
+  const { request } = process.getBuiltinModule('node:https')
+  return request({ ...options, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) })
 }
 
 function answerTo(asked: ClientRequest): Promise<IncomingMessage> {

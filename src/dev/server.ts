@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** One answer on its way, beside its `Response`. */
@@ -25,6 +25,7 @@ export async function serveHttp(
   serve: (request: Request, sending: Sending) => Response | Promise<Response>,
   { port, hostname }: Place,
 ) {
+  const { createServer } = process.getBuiltinModule('node:http')
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, async (incoming, outgoing) => {
     const { url = '/' } = incoming
     const sending: Sending = { target: url, trailers: {}, ended: () => undefined }

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { Ending, Route } from '../protocol/exchange.ts'
 import type { Usage } from '../protocol/usage.ts'
+import { late } from '../store/late.ts'
 import { ledger, receipts } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 import { sumsOf } from './sums.ts'
@@ -45,9 +46,9 @@ export interface Batch {
 
 /** Makes batches for a database. */
 export function batches(store: Store): (bookings: readonly Booking[]) => Batch {
-  const { insert, find } = statements(store)
+  const { insert, find } = late(() => statements(store))
   const sums = sumsOf(store)
-  const { keep, findKept } = receiptStatements(store)
+  const { keep, findKept } = late(() => receiptStatements(store))
   return bookings => {
     const entries = bookings.flatMap(({ entry }) => entry ?? [])
     const rows = bookings.flatMap(({ entry, receipt }) => (entry ? rowOf(entry, receipt?.id ?? newId()) : []))

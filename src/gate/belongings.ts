@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { Problem } from '../protocol/problem.ts'
 import type { Reference } from '../protocol/references-reading.ts'
+import { late } from '../store/late.ts'
 import { belongings as table } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -21,7 +22,7 @@ export interface Belongings {
 
 /** Looks up who owns what. What belongs to somebody else and what is not there are one and the same. */
 export function belongings({ store, now }: Deps): Belongings {
-  const { find, touch, forget } = prepare(store)
+  const { find, touch, forget } = late(() => prepare(store))
   return {
     check: async (owner, references) => {
       for (const { kind, id } of references)

@@ -1,5 +1,6 @@
 import { and, eq, gt, lte, or, sql } from 'drizzle-orm'
 import type { Slot } from '../protocol/exchange.ts'
+import { late } from '../store/late.ts'
 import { slots } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -27,7 +28,8 @@ export const GIVEN_AT_ONCE = 50
  * is taken only where it has no row, or one whose lease is over.
  */
 export function leases({ store, now, limit, process }: Deps) {
-  const { take, live, give, prolong, sweep, clear } = statements(store, limit, process)
+  const { take, live, prolong, sweep, clear } = late(() => statements(store, limit, process))
+  const { give } = late(() => ({ give: giveStatement(store, process) }))
 
   async function takeLowest(owner: string): Promise<Lease | undefined> {
     let expiresAt = 0
@@ -96,10 +98,6 @@ function statements({ db }: Store, limit: number, process: string) {
   // Not every engine infers the type of a parameter in a SELECT.
   const expiresAt = sql`CAST(${sql.placeholder('expiresAt')} AS BIGINT)`
   const mine = eq(slots.process, process)
-  const these = PLACES.map(at => {
-    const [owner, number] = [sql.placeholder(`owner${at}`), sql.placeholder(`number${at}`)]
-    return sql`(CAST(${owner} AS TEXT), CAST(${number} AS BIGINT))`
-  })
   // The lowest free number is 1, or follows one that is not.
   const lowest = sql`SELECT ${owner}, number, ${process}, ${expiresAt} FROM (
     SELECT 1 AS number UNION ALL
@@ -125,11 +123,6 @@ function statements({ db }: Store, limit: number, process: string) {
       .from(slots)
       .where(and(eq(slots.owner, owner), lte(slots.number, limit), gt(slots.expiresAt, now)))
       .prepare(),
-    // Prepared, with places for a whole batch: put together for each, it costs more than all the rest.
-    give: db
-      .delete(slots)
-      .where(sql`${mine} AND (${slots.owner}, ${slots.number}) IN (VALUES ${sql.join(these, sql`, `)})`)
-      .prepare(),
     prolong: db.update(slots).set({ expiresAt }).where(mine).prepare(),
     sweep: db
       .delete(slots)
@@ -137,4 +130,18 @@ function statements({ db }: Store, limit: number, process: string) {
       .prepare(),
     clear: db.delete(slots).where(mine).prepare(),
   }
+}
+
+// Prepared, with places for a whole batch: put together for each, it costs more than all the rest.
+function giveStatement({ db }: Store, process: string) {
+  const these = PLACES.map(at => {
+    const [owner, number] = [sql.placeholder(`owner${at}`), sql.placeholder(`number${at}`)]
+    return sql`(CAST(${owner} AS TEXT), CAST(${number} AS BIGINT))`
+  })
+  return db
+    .delete(slots)
+    .where(
+      sql`${eq(slots.process, process)} AND (${slots.owner}, ${slots.number}) IN (VALUES ${sql.join(these, sql`, `)})`,
+    )
+    .prepare()
 }

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { Log } from '../protocol/log.ts'
 import { DAY_MS } from '../protocol/metering.ts'
+import { late } from '../store/late.ts'
 import { ledger as entries, usageDays } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { backlog } from './backlog.ts'
@@ -50,8 +51,7 @@ const LONGEST_PAUSE_MS = 4000
  */
 export function ledger({ store, log, flushMs }: Deps): Ledger {
   const waiting = backlog({ store, log })
-  const tokens = tokensStatement(store)
-  const answered = answeredStatement(store)
+  const { tokens, answered } = late(() => ({ tokens: tokensStatement(store), answered: answeredStatement(store) }))
   let timer: ReturnType<typeof setTimeout> | undefined
   let pauseMs = FIRST_PAUSE_MS
   let closed = false

@@ -1,4 +1,5 @@
 import { and, eq, inArray, lt, or, sql } from 'drizzle-orm'
+import { late } from '../store/late.ts'
 import { limits } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -50,7 +51,7 @@ const MINUTE = 60_000_000
 export function limiter({ store, now, rpm, burst }: Deps): Limiter {
   const step = Math.round(60_000_000 / rpm)
   const depth = step * burst
-  const { take, peek, clamp, refund, sweep } = statements(store)
+  const { take, peek, clamp, refund, sweep } = late(() => statements(store))
 
   const clock = () => now() * 1000
 

@@ -7,6 +7,7 @@ import { OpenReceipt, type SignedReceipt } from '../protocol/receipt.ts'
 import { type ReceiptFacts, receiptText } from '../protocol/receipt-facts.ts'
 import { firstIdAt, issuedAt, receiptIdFor } from '../protocol/receipt-id.ts'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { receipts as table } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { signedReceipt } from '../tee/kept-receipt.ts'
@@ -58,7 +59,7 @@ const SALT_BYTES = 16
 export function receipts(deps: Deps): Receipts {
   const { store, identityKey, ledger, now, receiptDays } = deps
   const maker = makerOf(deps)
-  const { read, sweep } = prepare(store)
+  const { read, sweep } = late(() => prepare(store))
   const stored = async (id: string) => (await store.ask(() => read.execute({ id })))[0]?.content
 
   return {
@@ -80,7 +81,7 @@ export function receipts(deps: Deps): Receipts {
     find: async (owner, id) => {
       const at = issuedAt(identityKey, owner, id)
       if (at === undefined) throw noSuchThing()
-      const sealed = (await stored(id)) ?? (await late(id, at))
+      const sealed = (await stored(id)) ?? (await notYetKept(id, at))
       return openReceipt(deps, id, sealed)
     },
     sweep: async () => {
@@ -90,7 +91,7 @@ export function receipts(deps: Deps): Receipts {
   }
 
   /** One that may still be on its way to the database, or whose request is. */
-  async function late(id: string, at: number): Promise<string> {
+  async function notYetKept(id: string, at: number): Promise<string> {
     if (now() - at >= LONGEST_MS) throw noSuchThing()
     await ledger.flush()
     const sealed = await stored(id)

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { countedAs, DAY_MS, HOUR_MS, picoOf } from '../protocol/metering.ts'
+import { late } from '../store/late.ts'
 import { usageDays, usageHours } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 import type { Entry } from './batch.ts'
@@ -9,7 +10,7 @@ import type { Entry } from './batch.ts'
  * of two processes that add to the same ones, one waits for the other and not each for each.
  */
 export function sumsOf(store: Store): (entries: readonly Entry[]) => Write[] {
-  const { addHour, addDay } = statements(store)
+  const { addHour, addDay } = late(() => statements(store))
   return entries => {
     const hours = new Map<string, Sum>()
     const days = new Map<string, Sum>()

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 
 /** How every session token begins. */
 export const SESSION_PREFIX = 'sess_'
@@ -41,5 +40,5 @@ export function digestOf(token: string): string {
 }
 
 function checksumOf(body: string): string {
-  return crc32(body).toString(16).padStart(8, '0')
+  return Bun.hash.crc32(body).toString(16).padStart(8, '0')
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { IdentitySource, KeySource } from '../protocol/secret.ts'
 import { readOrMakeKeyFile } from './key-file.ts'
 import { deriveKeys, fittingKeys, KeyFault, type Keys, marksOf, recordKeys } from './keys.ts'
-import { openPostgres, type PostgresOptions } from './postgres.ts'
+import type { PostgresOptions } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 import type { Store } from './store.ts'
 
@@ -53,9 +53,11 @@ export async function openStore({ url, dataKey, agentKey, identityKey, postgres 
 }
 
 /** Opens a database by its URL, whichever engine it names, without looking at its keys. @throws StoreFault */
-export function openDatabase(url: string, options?: PostgresOptions): Promise<Store> {
+export async function openDatabase(url: string, options?: PostgresOptions): Promise<Store> {
   const path = sqlitePathOf(url)
-  return path === undefined ? openPostgres(url, options) : openSqlite(path)
+  if (path !== undefined) return openSqlite(path)
+  // The runtime's client alone would be a tenth of a start.
+  return (await import('./postgres.ts')).openPostgres(url, options)
 }
 
 /** The file that a URL of SQLite names; `undefined` for another engine's. */

@@ -1,4 +1,4 @@
-import { SQL } from 'bun'
+import type { SQL } from 'bun'
 import { isSocket, type PostgresAddress } from '../protocol/database-url.ts'
 
 // As long as whoever writes to SQLite waits for another process's lock.
@@ -29,7 +29,7 @@ export interface Session {
  */
 export function poolAt(address: PostgresAddress, { tls, connections, statementMs, name }: Session): SQL {
   const { host, port, database, user, password, parameters } = address
-  return new SQL({
+  return new Bun.SQL({
     adapter: 'postgres',
     ...(isSocket(address) ? { path: `${host}/.s.PGSQL.${port}` } : { hostname: host }),
     port,

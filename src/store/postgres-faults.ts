@@ -1,12 +1,10 @@
-import { lookup } from 'node:dns/promises'
-import { SQL } from 'bun'
 import { displayedAddress, isSocket, type PostgresAddress } from '../protocol/database-url.ts'
 import { StoreFault } from './store.ts'
 
 /** PostgreSQL's SQLSTATE, or what the driver or TLS calls the fault; Drizzle wraps all of them. */
 export function reasonCode(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
-  if (error instanceof SQL.PostgresError) return error.errno ?? error.code
+  if (error instanceof Bun.SQL.PostgresError) return error.errno ?? error.code
   return 'code' in error && typeof error.code === 'string' ? error.code : reasonCode(error.cause)
 }
 
@@ -31,6 +29,7 @@ export async function unusable(address: PostgresAddress, cause: unknown): Promis
 async function nowhere(address: PostgresAddress, cause: unknown): Promise<Reason | undefined> {
   if (reasonCode(cause) !== 'ERR_POSTGRES_CONNECTION_REFUSED') return undefined
   if (isSocket(address)) return ['there is no such socket, or nothing answers at it']
+  const { lookup } = process.getBuiltinModule('node:dns/promises')
   const isThere = await lookup(address.host).then(
     () => true,
     () => false,

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { SQL } from 'bun'
 import { getTableName } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/bun-sql'
+import { BunSQLSession } from 'drizzle-orm/bun-sql/session'
+import { PgDatabase, PgDialect } from 'drizzle-orm/pg-core'
 import { displayedAddress, isOnThisMachine, type PostgresAddress, postgresAddress } from '../protocol/database-url.ts'
 import { asking } from './asking.ts'
 import { type Clocks, clocks, DATABASE_NOW } from './clocks.ts'
@@ -33,6 +34,12 @@ const SEALED_TABLES = new Set([...sealedColumns.map(({ table }) => table), wrapp
 
 // Changes nothing, and writes: on a full disk, or on a replica, a database may be read for a long time.
 const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
+
+/** As `drizzle-orm/bun-sql` makes it, which would have Bun load its client at each start, whatever the database. */
+function databaseOn(client: SQL): Database {
+  const dialect = new PgDialect()
+  return new PgDatabase(dialect, new BunSQLSession(client, dialect, undefined), undefined) as unknown as Database
+}
 
 /** What connections to PostgreSQL may be given; SQLite has none. */
 export interface PostgresOptions extends Partial<Omit<Session, 'name'>> {
@@ -73,7 +80,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const compare = () => ask(() => clock.compare(() => timeOf(client)))
 
   return {
-    db: drizzle({ client }) as unknown as Database,
+    db: databaseOn(client),
     isNew: version === 0,
     followed: follows,
     ask,

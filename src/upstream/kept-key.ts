@@ -1,5 +1,6 @@
 import { eq, type SQL, sql } from 'drizzle-orm'
 import type { Fields } from '../store/fields.ts'
+import { late } from '../store/late.ts'
 import { keptSecrets } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -29,7 +30,7 @@ interface Deps {
 /** Keeps a key by its name: under another name it does not open. */
 export function keptKey(name: string, { store, fields, now }: Deps): KeptKey {
   const place = { table: 'kept_secrets', column: 'value', row: name }
-  const { find, replace, remove } = statements(store)
+  const { find, replace, remove } = late(() => statements(store))
 
   function opened(sealed: string): string | undefined {
     try {

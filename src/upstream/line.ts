@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connection } from './connection.ts'
 import type { Roots } from './roots.ts'
@@ -28,6 +27,8 @@ export interface Address {
 
 // A silent peer that is gone is found out after this and nine probes.
 const ALIVE_MS = 1000
+// As a URL has them: its parser takes no name that ends in a number.
+const ADDRESS = /^[\d.]+$|:/
 
 const common = {
   data: (socket: Bun.Socket<Connection>, bytes: Buffer) => socket.data.heard(bytes),
@@ -60,7 +61,7 @@ export function connect(connection: Connection, { host, port }: Address, isSecur
   const context = (roots?.context as { context?: unknown } | undefined)?.context
   const tls = isSecure && {
     rejectUnauthorized: true,
-    ...(isIP(host) === 0 && { serverName: host }),
+    ...(!ADDRESS.test(host) && { serverName: host }),
     ...(context !== undefined && { secureContext: context }),
   }
   const socket = isSecure ? secure : plain

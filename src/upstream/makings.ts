@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { and, eq, lte, sql } from 'drizzle-orm'
 import type { Kind } from '../protocol/reference-names.ts'
+import { late } from '../store/late.ts'
 import { activity, belongings, makings as table } from '../store/schema.ts'
 import type { Store, Write } from '../store/store.ts'
 
@@ -60,7 +61,7 @@ const ACTS: Readonly<Record<Kind, string>> = { conversation: 'conversation', res
 
 /** Things in the making, in the database. */
 export function makings({ store, now }: Deps): Makings {
-  const { begin, renew, hold, give, note, drop, ownerOf, due, take, disown } = prepare(store)
+  const { begin, renew, hold, give, note, drop, ownerOf, due, take, disown } = late(() => prepare(store))
   return {
     begin: async (wanted, withinMs) => {
       const making = { id: randomBytes(16).toString('hex'), ...wanted }

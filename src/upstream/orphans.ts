@@ -1,5 +1,6 @@
 import { and, eq, isNull, lte, sql } from 'drizzle-orm'
 import type { Reference } from '../protocol/references-reading.ts'
+import { late } from '../store/late.ts'
 import { belongings as table } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -30,7 +31,7 @@ const MOST_AT_ONCE = 200
  * moment, by whichever processes, one or the other comes to be.
  */
 export function orphans({ store, now }: Deps): Orphans {
-  const { due, take, forget } = prepare(store)
+  const { due, take, forget } = late(() => prepare(store))
   return {
     due: () => store.ask(() => due.execute({ at: now() })),
     take: async (orphan, until) => (await store.ask(() => take.execute({ ...orphan, until }))).length > 0,

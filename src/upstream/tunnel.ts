@@ -1,6 +1,6 @@
-import { isIP, connect as plain, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
-import { connect as secure, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import type { Address } from './line.ts'
 import { ProxyFault } from './proxy-fault.ts'
 import type { Roots } from './roots.ts'
@@ -10,6 +10,8 @@ const MOST_HEAD_BYTES = 16 * 1024
 
 /** Connects through a forward proxy, with TLS to the other server inside (RFC 9110 section 9.3.6): a socket at once. */
 export function tunnelling(roots: Roots | undefined, proxy: URL, withinMs: number): (to: Address) => TLSSocket {
+  const { isIP, connect: plain } = process.getBuiltinModule('node:net')
+  const { connect: secure } = process.getBuiltinModule('node:tls')
   const trusting = { rejectUnauthorized: true, ...(roots && { secureContext: roots.context }) }
   const host = bare(proxy.hostname)
   const port = Number(proxy.port) || (proxy.protocol === 'https:' ? 443 : 80)
@@ -31,7 +33,7 @@ function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
   let isOpen = false
   let first: (() => void) | undefined
   let heard = Buffer.alloc(0)
-  const inner = new Duplex({
+  const inner = new (process.getBuiltinModule('node:stream').Duplex)({
     read: () => void (isOpen && near.resume()),
     write: (chunk, _, done) => {
       const go = () => void near.write(chunk, done)

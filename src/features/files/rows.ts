@@ -2,6 +2,7 @@ import { and, asc, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { noSuchThing } from '../../gate/belongings.ts'
 import { isPlainId } from '../../protocol/ids.ts'
 import type { Fields } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { belongings, files as table } from '../../store/schema.ts'
 import type { Store, Write } from '../../store/store.ts'
 import type { File } from './told.ts'
@@ -47,7 +48,8 @@ interface Deps {
 
 /** Files by owner, as the database keeps them: their names sealed. */
 export function fileRows({ store, fields }: Deps): Rows {
-  const { note, one, forget, disown, ...pages } = prepare(store)
+  const { note, one, forget, disown, asc, desc } = late(() => prepare(store))
+  const pages = { asc, desc }
   const placeOf = (row: string) => ({ table: 'files', column: 'filename', row })
   const opened = ({ owner: _, ...row }: typeof table.$inferSelect): File => ({
     ...row,

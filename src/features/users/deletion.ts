@@ -7,6 +7,7 @@ import { faultOf, type Log } from '../../protocol/log.ts'
 import { HOUR_MS } from '../../protocol/metering.ts'
 import { userOwnerOf } from '../../protocol/principal.ts'
 import { type Fields, lookupHash } from '../../store/fields.ts'
+import { late } from '../../store/late.ts'
 import { bans } from '../../store/operators-schema.ts'
 import {
   activity,
@@ -59,8 +60,13 @@ const MOST_AT_ONCE = 100
 /** What marks a user, ends what they have, and takes it away in batches. */
 export function deletion(deps: Deps): Deletion {
   const { store, fields, lookupKey, sessions, apiKeys, ledger, now, log } = deps
-  const { mark, unban, settle, batches, marked, ...atOnce } = prepare(store)
-  const { receiptsOf, entries } = prepareEntries(store)
+  const { marked } = late(() => ({ marked: prepareMarked(store) }))
+  const { receiptsOf, entries } = late(() => prepareEntries(store))
+  let prepared: ReturnType<typeof prepare> | undefined
+  const statements = () => {
+    prepared ??= prepare(store)
+    return prepared
+  }
 
   /** Takes away some of an owner's rows in the ledger, each after its receipt, to which nothing else leads; tells how many. */
   async function purgeEntries(owner: string): Promise<number> {
@@ -69,8 +75,9 @@ export function deletion(deps: Deps): Deletion {
   }
 
   async function purge(user: string): Promise<void> {
+    const { atOnce, batches, unban, settle } = statements()
     await ledger.flush()
-    for (const one of Object.values(atOnce)) await store.ask(() => one.execute({ user }))
+    for (const one of atOnce) await store.ask(() => one.execute({ user }))
     const owner = userOwnerOf(user)
     while ((await purgeEntries(owner)) === PAGE_ROWS) await nextTurn()
     for (const batch of batches)
@@ -85,8 +92,9 @@ export function deletion(deps: Deps): Deletion {
       // Sealed and hashed as an address is, so that whoever changes keys meets nothing odd; no address looks like it.
       const email = fields.seal({ table: 'users', column: 'email', row: user }, user)
       const values = { user, email, emailHash: lookupHash(lookupKey, 'email', user), at: now() }
+      const { mark, atOnce } = statements()
       try {
-        await store.atomically([mark, ...Object.values(atOnce)].map(statement => ({ statement, values })))
+        await store.atomically([mark, ...atOnce].map(statement => ({ statement, values })))
       } finally {
         sessions.forget(user)
         apiKeys.forget(user)
@@ -118,10 +126,13 @@ function prepare({ db }: Store) {
       })
       .where(and(eq(users.id, user), isNull(users.deletedAt)))
       .prepare(),
-    unlink: db.delete(linkedAccounts).where(eq(linkedAccounts.userId, user)).prepare(),
-    endSessions: db.delete(sessionRows).where(eq(sessionRows.userId, user)).prepare(),
-    endKeys: db.delete(keyRows).where(eq(keyRows.userId, user)).prepare(),
-    forgetSettings: db.delete(userSettings).where(eq(userSettings.userId, user)).prepare(),
+    /** What ends with the mark, and once more when whoever was at work then is done. */
+    atOnce: [
+      db.delete(linkedAccounts).where(eq(linkedAccounts.userId, user)).prepare(),
+      db.delete(sessionRows).where(eq(sessionRows.userId, user)).prepare(),
+      db.delete(keyRows).where(eq(keyRows.userId, user)).prepare(),
+      db.delete(userSettings).where(eq(userSettings.userId, user)).prepare(),
+    ],
     /** Each takes away some of an owner's, and tells how many. What they have at a backend is then nobody's. */
     batches: [
       db
@@ -156,14 +167,17 @@ function prepare({ db }: Store) {
       .where(and(eq(bans.owner, owner), exists(db.select({ id: users.id }).from(users).where(isDue))))
       .prepare(),
     settle: db.delete(users).where(isDue).prepare(),
-    marked: db
-      .select({ id: users.id })
-      .from(users)
-      .where(gt(users.deletedAt, 0))
-      .orderBy(users.deletedAt)
-      .limit(MOST_AT_ONCE)
-      .prepare(),
   }
+}
+
+function prepareMarked({ db }: Store) {
+  return db
+    .select({ id: users.id })
+    .from(users)
+    .where(gt(users.deletedAt, 0))
+    .orderBy(users.deletedAt)
+    .limit(MOST_AT_ONCE)
+    .prepare()
 }
 
 function prepareEntries({ db }: Store) {
