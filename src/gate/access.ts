@@ -5,6 +5,7 @@ import type { Principal } from '../protocol/principal.ts'
 import { PROBLEM_CODES, Problem, statusOf } from '../protocol/problem.ts'
 import type { IsAdmin } from './admins.ts'
 import type { Bans } from './bans.ts'
+import { breakerOf } from './breaker.ts'
 import type { Callers } from './callers.ts'
 
 const TOKEN_CODES = PROBLEM_CODES.filter(code => statusOf(code) === 401)
@@ -61,24 +62,6 @@ export function accountOf({ principal }: Exchange): { owner: string; user: strin
 export function callerOf({ principal }: Exchange): string {
   if (!principal) throw new TypeError('a route that asks who calls declares no access')
   return principal.owner
-}
-
-/** What breaks a request off: its signal is then aborted, as when its client leaves, and has the reason. */
-function breakerOf(request: Request): AbortController {
-  const { signal } = request
-  const either = new Either()
-  if (signal.aborted) either.abort()
-  else signal.addEventListener('abort', either)
-  // Not another request: this one is known, by itself, to the gate and to the server.
-  Object.defineProperty(request, 'signal', { value: either.signal })
-  return either
-}
-
-/** Aborted by whoever has it, or when the signal is that it listens to. */
-class Either extends AbortController {
-  handleEvent(): void {
-    this.abort()
-  }
 }
 
 function requireRight(to: Access, principal: Principal, isAdmin: IsAdmin): void {

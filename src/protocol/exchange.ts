@@ -84,7 +84,7 @@ export class Exchange {
   /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
   streaming = false
   /** What breaks it off, once that is possible. */
-  breaker: AbortController | undefined
+  breaker: { abort(reason: Problem): void } | undefined
 
   constructor(id: RequestId, startedAt: number) {
     this.id = id

@@ -2,9 +2,9 @@ import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
 import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
-import { meter } from './meter.ts'
+import { type Meter, meter } from './meter.ts'
 import type { Answer } from './received.ts'
-import { type Source, tapped } from './stream.ts'
+import { type Source, tapped, type Watch } from './stream.ts'
 
 interface Deps {
   request: Request
@@ -46,20 +46,42 @@ export function relay(answer: Answer, { request, exchange, now, sealed, backend,
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
-  const watch = meter(answer, exchange)
-  const { receipt } = exchange
-  const seen = receipt
-    ? (bytes: Buffer) => {
-        receipt.down.take(bytes)
-        watch?.seen(bytes)
-      }
-    : watch?.seen
-  const ended = (end: BodyEnd) => {
-    watch?.ended()
-    exchange.settle({ ...end, status: shown })
+  const watch = new Passing({ now, signal: request.signal, exchange, meter: meter(answer, exchange), status: shown })
+  return new Response(hasBody ? tapped(source, watch) : null, { status: shown, headers })
+}
+
+interface Passage extends Pick<Watch, 'now' | 'signal'> {
+  exchange: Exchange
+  meter: Meter | undefined
+  /** As the client sees it. */
+  status: number
+}
+
+/** What of a body is hashed, counted and settled as it passes. */
+class Passing implements Watch {
+  readonly now: () => number
+  readonly signal: AbortSignal
+  readonly #exchange: Exchange
+  readonly #meter: Meter | undefined
+  readonly #status: number
+
+  constructor({ now, signal, exchange, meter, status }: Passage) {
+    this.now = now
+    this.signal = signal
+    this.#exchange = exchange
+    this.#meter = meter
+    this.#status = status
   }
-  const body = hasBody ? tapped(source, { now, signal: request.signal, seen, ended }) : null
-  return new Response(body, { status: shown, headers })
+
+  seen(bytes: Buffer): void {
+    this.#exchange.receipt?.down.take(bytes)
+    this.#meter?.seen(bytes)
+  }
+
+  ended(end: BodyEnd): void {
+    this.#meter?.ended()
+    this.#exchange.settle({ ...end, status: this.#status })
+  }
 }
 
 interface Facts {

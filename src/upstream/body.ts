@@ -33,10 +33,15 @@ const SMALL_BYTES = 65_536
  * the rest is read; `request_stalled`, `client_gone` when the client breaks off, or what the request's signal was aborted with.
  */
 export async function openBody(client: Request, opening: Opening): Promise<Body | null> {
-  const { stallMs, isEnough, maxBytes, took } = opening
+  const { stallMs, isEnough, maxBytes } = opening
   const length = client.headers.get('content-length')
   if (length !== null && Number(length) > maxBytes) throw bodyTooLarge(maxBytes)
-  if (!client.body) return null
+  const isSmall = length !== null && Number(length) <= SMALL_BYTES
+  // Whatever asks for `body` makes a stream of it, which stays for as long as the answer takes: 0.6 KB.
+  if (!(isSmall || client.body)) return null
+  const small = isSmall ? client.bytes() : undefined
+  // Mostly all of it is here by now: nothing is waited for.
+  if (small && Bun.peek.status(small) === 'fulfilled' && !client.signal.aborted) return whole(await small, opening)
   const stall = alarm()
   const stalled = Promise.withResolvers<never>()
   const leave = () => stalled.reject(goneFrom(client.signal))
@@ -47,12 +52,8 @@ export async function openBody(client: Request, opening: Opening): Promise<Body 
     return Promise.race([bytes, stalled.promise])
   }
   try {
-    if (length === null || Number(length) > SMALL_BYTES)
-      return await openStream(bounded(client.body.getReader(), opening), isEnough, within)
-    const head = await within(client.bytes())
-    took(head)
-    took(undefined)
-    return { head }
+    if (small) return whole(await within(small), opening)
+    return client.body && (await openStream(bounded(client.body.getReader(), opening), isEnough, within))
   } catch (cause) {
     if (cause instanceof Problem) throw cause
     throw new Problem('client_gone', 'The client left before its request was whole.', { cause })
@@ -60,6 +61,14 @@ export async function openBody(client: Request, opening: Opening): Promise<Body 
     stall.off()
     client.signal.removeEventListener('abort', leave)
   }
+}
+
+/** A body that was taken whole; one without a byte is none. */
+function whole(head: Uint8Array, { took }: Opening): Body | null {
+  if (head.length === 0) return null
+  took(head)
+  took(undefined)
+  return { head }
 }
 
 /** Why a request was broken off: what cut it said so, or else its client left. */

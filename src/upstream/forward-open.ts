@@ -72,5 +72,5 @@ async function loadOf(request: Request, exchange: Exchange, kind: Taking['body']
   const form = formUnder(await rules(), request, kind === 'form')
   const isEnough = (head: Uint8Array) => !form || head.length >= form.least
   const body = await openBody(request, { stallMs, maxBytes: maxBodyBytes, took, isEnough })
-  return { body: form ? form.watched(body) : body, length: lengthOf(request) }
+  return { body: form ? form.watched(body) : body, length: lengthOf(request, body) }
 }

@@ -65,7 +65,7 @@ export function forwardTo(deps: Deps): Forward {
       isEnough: plain ? head => head.length >= plain.least : isSettled,
     })
     if (key !== undefined) requireSealed(opened)
-    const body = plain ? await plain.load(opened, exchange) : { body: opened, length: lengthOf(request) }
+    const body = plain ? await plain.load(opened, exchange) : { body: opened, length: lengthOf(request, opened) }
     const forget = () => key !== undefined && replays.forget(key)
     if (key !== undefined && !replays.remember(key)) throw replayed()
     const answer = await handOver(request, exchange, { backend, base, ...body }).catch(error => {
@@ -110,7 +110,7 @@ async function plainly(
     isRead,
     least: form?.least ?? 0,
     load: async (opened, exchange) => {
-      if (!isRead) return { body: form ? form.watched(opened) : opened, length: lengthOf(request) }
+      if (!isRead) return { body: form ? form.watched(opened) : opened, length: lengthOf(request, opened) }
       // What was judged as JSON is read as JSON.
       return {
         ...(await cacheSecrets.added(opened, request.signal, exchange)),

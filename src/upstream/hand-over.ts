@@ -91,5 +91,6 @@ function headersOf(request: Request, { id, trace }: Exchange, said: Said): Recor
   return Object.assign(headers, said.asks)
 }
 
+// Not by the request's own body: what asks for that makes a stream of it.
 /** The client's own framing. */
-export const lengthOf = ({ body, headers }: Request): Length => body && headers.get('content-length')
+export const lengthOf = ({ headers }: Request, opened: Body | null): Length => opened && headers.get('content-length')

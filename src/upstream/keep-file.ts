@@ -50,7 +50,7 @@ export function keepFile(deps: Deps): KeepFile {
   async function send(request: Request, exchange: Exchange, begun: Begun, body: Watched): Promise<Response> {
     try {
       const answer = await handOver(request, exchange, {
-        ...{ backend, path: pathOfMaking(begun.making), length: lengthOf(request) },
+        ...{ backend, path: pathOfMaking(begun.making), length: lengthOf(request, body.body) },
         ...{ body: body.body, signal: body.signal, idempotencyKey: begun.making.idempotencyKey },
       })
       cooldown.heed(backend.base.origin, answer)

@@ -38,17 +38,30 @@ interface Reader {
 export function meter(answer: Answer, exchange: Exchange): Meter | undefined {
   exchange.usage = statedIn(answer.headers)
   if (exchange.usage) return undefined
-  const reader = METERED.has(exchange.route ?? '') ? readerOf(answer) : undefined
-  return {
-    seen: bytes => {
-      reader?.feed(bytes)
-      exchange.events = reader?.count ?? 0
-    },
-    ended: () => {
-      const stated = reader?.stated?.()
-      exchange.usage = statedIn(answer.trailers) ?? readUsage(stated)
-      exchange.chatId = answerIdOf(stated) ?? reader?.id
-    },
+  return new Metered(answer, exchange, METERED.has(exchange.route ?? '') ? readerOf(answer) : undefined)
+}
+
+class Metered implements Meter {
+  readonly #answer: Answer
+  readonly #exchange: Exchange
+  readonly #reader: Reader | undefined
+
+  constructor(answer: Answer, exchange: Exchange, reader: Reader | undefined) {
+    this.#answer = answer
+    this.#exchange = exchange
+    this.#reader = reader
+  }
+
+  seen(bytes: Buffer): void {
+    const reader = this.#reader
+    reader?.feed(bytes)
+    this.#exchange.events = reader?.count ?? 0
+  }
+
+  ended(): void {
+    const stated = this.#reader?.stated?.()
+    this.#exchange.usage = statedIn(this.#answer.trailers) ?? readUsage(stated)
+    this.#exchange.chatId = answerIdOf(stated) ?? this.#reader?.id
   }
 }
 

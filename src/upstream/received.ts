@@ -1,7 +1,7 @@
 import { BodyReader } from '../protocol/answer-body.ts'
 import type { Fields, Head } from '../protocol/answer-head.ts'
 import type { Problem } from '../protocol/problem.ts'
-import type { Source } from './stream.ts'
+import type { Source, Taker } from './stream.ts'
 
 /** An upstream's answer, its body still to come. */
 export interface Answer extends Source {
@@ -29,7 +29,7 @@ const MOST_QUEUED_BYTES = 65_536
 const PIECE_BYTES = 1024
 const OVER: IteratorResult<Buffer> = { done: true, value: undefined }
 
-/** An answer as its connection fills it: one object, its own iterator. */
+/** An answer as its connection fills it: one object, its own iterator; or it pours itself out. */
 export class Received implements Answer, AsyncIterator<Buffer> {
   readonly statusCode: number
   readonly headers: Fields
@@ -41,6 +41,9 @@ export class Received implements Answer, AsyncIterator<Buffer> {
   #isHeld = false
   #fault: Error | undefined
   #wake: PromiseWithResolvers<IteratorResult<Buffer>> | undefined
+  #to: Taker | undefined
+  /** Whether who takes it has no room. */
+  #isFull = false
 
   constructor({ status, headers, framing }: Head, hasBody: boolean, inlet: Inlet) {
     this.statusCode = status
@@ -59,10 +62,12 @@ export class Received implements Answer, AsyncIterator<Buffer> {
 
   /** Takes the next bytes. */
   push(piece: Buffer): void {
-    if (this.#wake) {
-      this.#tell({ done: false, value: piece })
-      return
-    }
+    if (this.#to && !this.#isFull) this.#give(this.#to, piece)
+    else if (this.#wake) this.#tell({ done: false, value: piece })
+    else this.#keep(piece)
+  }
+
+  #keep(piece: Buffer): void {
     this.#queue.push(piece)
     this.#queued += weightOf(piece)
     if (this.#queued <= MOST_QUEUED_BYTES || this.#isHeld) return
@@ -72,9 +77,12 @@ export class Received implements Answer, AsyncIterator<Buffer> {
 
   /** It is whole. */
   end(): void {
+    // Given up with its last piece.
+    if (this.#fault) return
     this.complete = true
     this.#inlet = undefined
     if (this.#wake) this.#tell(OVER)
+    this.#pour()
   }
 
   /** It broke; what came before is still read. */
@@ -84,6 +92,7 @@ export class Received implements Answer, AsyncIterator<Buffer> {
     const wake = this.#wake
     this.#wake = undefined
     wake?.reject(this.#fault)
+    this.#pour()
   }
 
   destroy(problem?: Problem): void {
@@ -94,16 +103,14 @@ export class Received implements Answer, AsyncIterator<Buffer> {
     inlet?.abandon()
   }
 
+  pour(to: Taker): void {
+    this.#to = to
+    this.#pour()
+  }
+
   next(): Promise<IteratorResult<Buffer>> {
-    const piece = this.#queue.shift()
-    if (piece) {
-      this.#queued -= weightOf(piece)
-      if (this.#isHeld && this.#queue.length === 0) {
-        this.#isHeld = false
-        this.#inlet?.flow(true)
-      }
-      return Promise.resolve({ done: false, value: piece })
-    }
+    const piece = this.#shift()
+    if (piece) return Promise.resolve({ done: false, value: piece })
     if (this.#fault) return Promise.reject(this.#fault)
     if (this.complete) return Promise.resolve(OVER)
     this.#wake = Promise.withResolvers()
@@ -117,6 +124,41 @@ export class Received implements Answer, AsyncIterator<Buffer> {
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  #shift(): Buffer | undefined {
+    const piece = this.#queue.shift()
+    if (!piece) return undefined
+    this.#queued -= weightOf(piece)
+    if (this.#isHeld && this.#queue.length === 0) {
+      this.#isHeld = false
+      this.#inlet?.flow(true)
+    }
+    return piece
+  }
+
+  /** Gives what is here, as far as there is room, and then the end. */
+  #pour(): void {
+    const to = this.#to
+    if (!to || this.#isFull) return
+    for (let piece = this.#shift(); piece; piece = this.#shift()) {
+      this.#give(to, piece)
+      if (this.#isFull) return
+    }
+    if (!(this.#fault || this.complete)) return
+    this.#to = undefined
+    to.over(this.#fault)
+  }
+
+  #give(to: Taker, piece: Buffer): void {
+    const room = to.take(piece)
+    if (!room) return
+    this.#isFull = true
+    const go = () => {
+      this.#isFull = false
+      this.#pour()
+    }
+    room.then(go, go)
   }
 
   #tell(result: IteratorResult<Buffer>): void {
