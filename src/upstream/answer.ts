@@ -2,7 +2,7 @@ import { RESPONSE_NONCE_HEADER } from '../protocol/ehbp.ts'
 import type { BodyEnd, Exchange } from '../protocol/exchange.ts'
 import { downHeaders } from '../protocol/headers.ts'
 import { Problem } from '../protocol/problem.ts'
-import { meter } from './meter.ts'
+import { type Meter, meter } from './meter.ts'
 import type { Answer } from './received.ts'
 import { type Source, tapped } from './stream.ts'
 
@@ -47,19 +47,39 @@ export function relay(answer: Answer, { request, exchange, now, sealed, backend,
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
   const watch = meter(answer, exchange)
+  const isTyped = 'content-type' in headers
+  const body = hasBody ? bodyOf(source, watch, { request, exchange, now, status: shown, isTyped }) : null
+  return new Response(body, { status: shown, headers })
+}
+
+interface Passing extends Pick<Deps, 'request' | 'exchange' | 'now'> {
+  status: number
+  /** Whether its headers say what it is: to bytes that have no type Bun gives one. */
+  isTyped: boolean
+}
+
+/** The body that goes on, watched: in one write where all of it is here, as nearly all short ones are. */
+function bodyOf(source: Source, watch: Meter | undefined, { request, exchange, now, status, isTyped }: Passing) {
   const { receipt } = exchange
+  const { signal } = request
   const seen = receipt
     ? (bytes: Buffer) => {
         receipt.down.take(bytes)
         watch?.seen(bytes)
       }
     : watch?.seen
-  const ended = (end: BodyEnd) => {
-    watch?.ended()
-    exchange.settle({ ...end, status: shown })
+  const whole = isTyped && !signal.aborted ? source.whole?.() : undefined
+  if (!whole) {
+    const ended = (end: BodyEnd) => {
+      watch?.ended()
+      exchange.settle({ ...end, status })
+    }
+    return tapped(source, { now, signal, seen, ended })
   }
-  const body = hasBody ? tapped(source, { now, signal: request.signal, seen, ended }) : null
-  return new Response(body, { status: shown, headers })
+  seen?.(whole)
+  watch?.ended()
+  exchange.passed = { ending: 'complete', bytes: whole.length, firstByteAt: whole.length > 0 ? now() : undefined }
+  return whole
 }
 
 interface Facts {

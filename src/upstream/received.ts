@@ -25,6 +25,7 @@ export interface Inlet {
 
 // An enclave may say as much as it likes to a caller who reads nothing.
 const MOST_QUEUED_BYTES = 65_536
+const NOTHING = Buffer.alloc(0)
 const OVER: IteratorResult<Buffer> = { done: true, value: undefined }
 
 /** An answer as its connection fills it: one object, its own iterator. */
@@ -82,6 +83,12 @@ export class Received implements Answer, AsyncIterator<Buffer> {
     const wake = this.#wake
     this.#wake = undefined
     wake?.reject(this.#fault)
+  }
+
+  whole(): Buffer | undefined {
+    if (!this.complete || this.#fault || this.#queue.length > 1) return undefined
+    this.#queued = 0
+    return this.#queue.pop() ?? NOTHING
   }
 
   destroy(problem?: Problem): void {
