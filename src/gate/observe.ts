@@ -119,6 +119,7 @@ export function observe({ log, now, idleSeconds, proxies, meters, ended }: Deps)
         headers.set('x-protocol-version', '1')
         headers.set('x-request-id', exchange.id)
         logAnswer(exchange, response.status)
+        if (exchange.passed) exchange.settle({ ...exchange.passed, status: response.status })
         return response
       },
   }

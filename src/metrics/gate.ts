@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client'
-import Counter from 'prom-client/lib/counter.js'
 import type { Meters } from '../protocol/meters.ts'
+import { counter } from './counter.ts'
 import type { Facts } from './facts.ts'
 import { histogram } from './histogram.ts'
 
@@ -12,13 +12,13 @@ export function gateMeters(
   registers: Registry[],
   { backends, engine }: Pick<Facts, 'backends' | 'engine'>,
 ): Pick<Meters, 'limited' | 'cooled' | 'asked'> {
-  const decisions = new Counter({
+  const decisions = counter({
     registers,
     name: 'sealgate_limiter_decisions_total',
     help: 'What each limit said to requests.',
     labelNames: ['limit', 'decision'],
   })
-  const cooldowns = new Counter({
+  const cooldowns = counter({
     registers,
     name: 'sealgate_cooldowns_total',
     help: 'How often a host of a backend asked to be left alone.',
@@ -31,10 +31,10 @@ export function gateMeters(
     labelNames: ['db_system_name', 'error_type'],
     buckets: SECONDS,
   })
-  for (const backend of backends) cooldowns.inc({ backend }, 0)
+  for (const backend of backends) cooldowns([backend], 0)
   return {
-    limited: (limit, isAllowed) => decisions.inc({ limit, decision: isAllowed ? 'allowed' : 'refused' }),
-    cooled: backend => cooldowns.inc({ backend }),
+    limited: (limit, isAllowed) => decisions([limit, isAllowed ? 'allowed' : 'refused']),
+    cooled: backend => cooldowns([backend]),
     asked: (seconds, isAnswered) => database([engine, isAnswered ? '' : 'database_unavailable'], seconds),
   }
 }

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
-import Counter from 'prom-client/lib/counter.js'
 import type { End, Exchange } from '../protocol/exchange.ts'
 import type { Meters } from '../protocol/meters.ts'
 import { type ProblemCode, typeOf } from '../protocol/problem.ts'
+import { counter } from './counter.ts'
 import type { Facts } from './facts.ts'
 import { gauge } from './gauge.ts'
 import { histogram } from './histogram.ts'
@@ -16,7 +16,7 @@ export function requestMeters(
   { backends, now }: Pick<Facts, 'backends' | 'now'>,
 ): Pick<Meters, 'began' | 'streams' | 'ended'> {
   const { duration, firstByte, endings, failures } = families(registers)
-  for (const backend of backends) for (const ending of ENDINGS) endings.inc({ backend, ending }, 0)
+  for (const backend of backends) for (const ending of ENDINGS) endings([backend, ending], 0)
   // What began less what ended: a stream may end before it is told that it began.
   let [open, streams] = [0, 0]
   gauge(registers, 'http_server_active_requests', 'Requests under way, open streams among them.', () => open)
@@ -29,7 +29,7 @@ export function requestMeters(
     const since = (at: number) => Math.max(0, at - startedAt) / 1000
     duration([method, route, status, backend], since(now()))
     if (firstByteAt !== undefined) firstByte([route, backend], since(firstByteAt))
-    if (backend && reached) endings.inc({ backend, ending })
+    if (backend && reached) endings([backend, ending])
     if (code) failures(code, backend)
   }
   return {
@@ -46,11 +46,10 @@ export function requestMeters(
 const ENDINGS = ['complete', 'cancelled', 'failed'] as const
 
 function families(registers: Registry[]) {
-  const counter = <T extends string>(name: string, help: string, labelNames: T[]) =>
-    new Counter({ registers, name, help, labelNames })
-  const problems = counter('sealgate_problems_total', 'Requests refused or failed, by code.', ['code'])
-  const auth = counter('sealgate_auth_failures_total', 'Requests refused for who calls, by code.', ['reason'])
-  const upstream = counter('sealgate_upstream_errors_total', 'Requests that a backend failed, by code.', [
+  const counted = (name: string, help: string, labelNames: string[]) => counter({ registers, name, help, labelNames })
+  const problems = counted('sealgate_problems_total', 'Requests refused or failed, by code.', ['code'])
+  const auth = counted('sealgate_auth_failures_total', 'Requests refused for who calls, by code.', ['reason'])
+  const upstream = counted('sealgate_upstream_errors_total', 'Requests that a backend failed, by code.', [
     'backend',
     'code',
   ])
@@ -69,11 +68,11 @@ function families(registers: Registry[]) {
       labelNames: ['http_route', 'backend'],
       buckets: SECONDS,
     }),
-    endings: counter('sealgate_endings_total', 'Forwarded requests, by how they ended.', ['backend', 'ending']),
+    endings: counted('sealgate_endings_total', 'Forwarded requests, by how they ended.', ['backend', 'ending']),
     failures: (code: ProblemCode, backend: string) => {
-      problems.inc({ code })
-      if (NOT_THEIRS.has(typeOf(code))) auth.inc({ reason: code })
-      if (backend && isUpstreams(code)) upstream.inc({ backend, code })
+      problems([code])
+      if (NOT_THEIRS.has(typeOf(code))) auth([code])
+      if (backend && isUpstreams(code)) upstream([backend, code])
     },
   }
 }

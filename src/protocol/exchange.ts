@@ -81,8 +81,10 @@ export class Exchange {
   chatId: string | undefined
   /** Events of the answer's stream that passed so far: about as many as tokens. */
   events = 0
-  /** Whether the answer has a body that is still to come, and that will {@link Exchange.settle} the exchange. */
+  /** Whether the answer has a body of the upstream's, whose end will {@link Exchange.settle} the exchange. */
   streaming = false
+  /** What is known of that body where all of it was here with its headers, so that it is no stream. */
+  passed: BodyEnd | undefined
   /** What breaks it off, once that is possible. */
   breaker: { abort(reason: Problem): void } | undefined
 

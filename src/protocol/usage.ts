@@ -44,25 +44,32 @@ interface Stated {
  * first counts: a model's name, which stands last, cannot take back what stands before it.
  */
 export function readMetrics(text: string): Usage | undefined {
-  const values = new Map<string, string>()
-  for (const pair of text.split(',')) {
-    const at = pair.indexOf('=')
-    const key = pair.slice(0, Math.max(at, 0)).trim()
-    if (!values.has(key)) values.set(key, pair.slice(at + 1).trim())
-  }
-  const tokens = (key: string) => {
-    const value = values.get(key) ?? ''
+  const tokens = (pair: RegExp) => {
+    const value = valueIn(pair, text) ?? ''
     return /^\d{1,16}$/.test(value) ? sane(Number(value)) : undefined
   }
   return usageOf({
-    model: values.get('model'),
-    prompt: tokens('prompt'),
-    completion: tokens('completion'),
-    total: tokens('total'),
-    cached: tokens('cached_prompt_tokens'),
-    cost: costOf(values.get('cost_usd') ?? ''),
+    model: valueIn(PAIRS.model, text),
+    prompt: tokens(PAIRS.prompt),
+    completion: tokens(PAIRS.completion),
+    total: tokens(PAIRS.total),
+    cached: tokens(PAIRS.cached),
+    cost: costOf(valueIn(PAIRS.cost, text) ?? ''),
   })
 }
+
+const pairOf = (key: string) => new RegExp(`(?:^|,)\\s*${key}\\s*=([^,]*)`)
+// Looked for by name: to take all pairs apart takes twice as long.
+const PAIRS = {
+  model: pairOf('model'),
+  prompt: pairOf('prompt'),
+  completion: pairOf('completion'),
+  total: pairOf('total'),
+  cached: pairOf('cached_prompt_tokens'),
+  cost: pairOf('cost_usd'),
+}
+
+const valueIn = (pair: RegExp, text: string): string | undefined => pair.exec(text)?.[1]?.trim()
 
 /**
  * The usage in OpenAI's JSON: an answer of chat, completions, embeddings or responses, a chunk of a stream, or the event

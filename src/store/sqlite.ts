@@ -100,9 +100,15 @@ export async function openSqlite(path: string): Promise<Store> {
  */
 const transactionsOf = (file: SqliteFile) =>
   file.transaction((writes: readonly Write[]) => {
+    let last: Write['statement'] | undefined
+    let [query, places]: [ReturnType<typeof file.query>?, unknown[]?] = []
     for (const { statement, values } of writes) {
-      const { sql, params } = statement.getQuery()
-      file.query(sql).run(...(fillPlaceholders(params, values) as SQLQueryBindings[]))
+      // Rows of a batch follow each other: what they have in common is asked for once.
+      if (statement !== last) {
+        const { sql, params } = statement.getQuery()
+        ;[query, places, last] = [file.query(sql), params, statement]
+      }
+      query?.run(...(fillPlaceholders(places ?? [], values) as SQLQueryBindings[]))
     }
   })
 

@@ -47,7 +47,11 @@ export function relay(answer: Answer, { request, exchange, now, sealed, backend,
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
   const watch = new Passing({ now, signal: request.signal, exchange, meter: meter(answer, exchange), status: shown })
-  return new Response(hasBody ? tapped(source, watch) : null, { status: shown, headers })
+  // To bytes without a type Bun gives one.
+  const whole = hasBody && 'content-type' in headers && !request.signal.aborted ? source.whole?.() : undefined
+  if (whole) watch.passed(whole)
+  const body = hasBody ? (whole ?? tapped(source, watch)) : null
+  return new Response(body, { status: shown, headers })
 }
 
 interface Passage extends Pick<Watch, 'now' | 'signal'> {
@@ -76,6 +80,14 @@ class Passing implements Watch {
   seen(bytes: Buffer): void {
     this.#exchange.receipt?.down.take(bytes)
     this.#meter?.seen(bytes)
+  }
+
+  /** All of it was here with its headers, as of nearly all short ones: it goes on in one write, and is no stream. */
+  passed(whole: Buffer): void {
+    this.seen(whole)
+    this.#meter?.ended()
+    const firstByteAt = whole.length > 0 ? this.now() : undefined
+    this.#exchange.passed = { ending: 'complete', bytes: whole.length, firstByteAt }
   }
 
   ended(end: BodyEnd): void {

@@ -2,6 +2,7 @@ import { CACHE_SECRET, cacheSecretOf } from '../protocol/cache-secret.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { edited, memberSet, readObject } from '../protocol/json.ts'
 import { RULED } from '../protocol/model-rules.ts'
+import type { Principal } from '../protocol/principal.ts'
 import { CACHED } from '../protocol/routes.ts'
 import { shutModels } from '../protocol/shut-models.ts'
 import type { Body } from './body.ts'
@@ -27,14 +28,24 @@ export interface CacheSecrets {
 }
 
 /** Puts each caller's own secret into open prompts: without it, all who share our key share Tinfoil's prompt cache. */
-export const cacheSecrets = ({ cacheKey, stallMs, rules }: Deps): CacheSecrets => ({
-  added: async (body, signal, exchange) => {
-    const bytes = await readWhole(body, signal, stallMs)
-    const inForce = await rules()
-    const object = await readObject(bytes, [CACHE_SECRET, ...RULED], shutModels(inForce, bytes))
-    const edits = ruled(inForce, { bytes, object }, exchange)
-    if (object.members[CACHE_SECRET] || !CACHED.has(exchange.route ?? '')) return bodyOf(edited(bytes, edits))
-    const secret = cacheSecretOf(cacheKey, exchange.principal?.owner ?? '')
-    return bodyOf(edited(bytes, [...edits, memberSet(object, CACHE_SECRET, secret)]))
-  },
-})
+export function cacheSecrets({ cacheKey, stallMs, rules }: Deps): CacheSecrets {
+  // A principal is remembered for minutes, and a MAC takes 2 % of a request.
+  const secrets = new WeakMap<Principal, string>()
+  function secretOf({ principal }: Exchange): string {
+    const known = principal && secrets.get(principal)
+    const secret = known ?? cacheSecretOf(cacheKey, principal?.owner ?? '')
+    if (principal && !known) secrets.set(principal, secret)
+    return secret
+  }
+
+  return {
+    added: async (body, signal, exchange) => {
+      const bytes = await readWhole(body, signal, stallMs)
+      const inForce = await rules()
+      const object = await readObject(bytes, [CACHE_SECRET, ...RULED], shutModels(inForce, bytes))
+      const edits = ruled(inForce, { bytes, object }, exchange)
+      if (object.members[CACHE_SECRET] || !CACHED.has(exchange.route ?? '')) return bodyOf(edited(bytes, edits))
+      return bodyOf(edited(bytes, [...edits, memberSet(object, CACHE_SECRET, secretOf(exchange))]))
+    },
+  }
+}

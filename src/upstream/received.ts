@@ -27,6 +27,7 @@ export interface Inlet {
 const MOST_QUEUED_BYTES = 65_536
 // What a piece takes beside what it was read into; of one byte each they would be 60 MB.
 const PIECE_BYTES = 1024
+const NOTHING = Buffer.alloc(0)
 const OVER: IteratorResult<Buffer> = { done: true, value: undefined }
 
 /** An answer as its connection fills it: one object, its own iterator; or it pours itself out. */
@@ -93,6 +94,12 @@ export class Received implements Answer, AsyncIterator<Buffer> {
     this.#wake = undefined
     wake?.reject(this.#fault)
     this.#pour()
+  }
+
+  whole(): Buffer | undefined {
+    if (!this.complete || this.#fault || this.#queue.length > 1) return undefined
+    this.#queued = 0
+    return this.#queue.pop() ?? NOTHING
   }
 
   destroy(problem?: Problem): void {

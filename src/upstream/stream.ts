@@ -5,6 +5,8 @@ import { Problem } from '../protocol/problem.ts'
 export interface Source extends AsyncIterable<Buffer> {
   /** Whether its end was one, and not a break. */
   readonly complete: boolean
+  /** All of it in one piece, if it is here and nobody has read it; it is then read. */
+  whole?(): Buffer | undefined
   /** Gives it up. */
   destroy(): unknown
   /** Gives all of it to who takes it, as it comes; what cannot is iterated. */

@@ -49,7 +49,7 @@ export function wayOut(upstream: string): WayOut {
     hostname: '127.0.0.1',
     development: false,
     idleTimeout: 0,
-    fetch: request => {
+    fetch: async request => {
       const { pathname } = new URL(request.url)
       if (pathname === KEYS_PATH) return fetch(`${upstream}${KEYS_PATH}`)
       const exchange = new Exchange(requestIdFrom(request.headers.get('x-request-id')), Date.now())
@@ -60,7 +60,9 @@ export function wayOut(upstream: string): WayOut {
         if (next) next(exchange)
         else over.push(exchange)
       }
-      return forward(request, exchange)
+      const answer = await forward(request, exchange)
+      if (exchange.passed) exchange.settle({ ...exchange.passed, status: answer.status })
+      return answer
     },
   })
   return {

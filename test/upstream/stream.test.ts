@@ -81,6 +81,15 @@ describe('an answer that breaks is never seen to end', () => {
 })
 
 describe('an answer arrives whole', () => {
+  test('with its length, if all of it comes with its headers', async () => {
+    const head = CHUNKED.replace('\r\n\r\n', '\r\nContent-Type: text/plain\r\n\r\n')
+    const { ask, logged } = await set(then(head + chunk('in a ') + chunk('packet') + LAST, () => undefined))
+    const { head: told, body } = await (await ask(MODELS)).message()
+    expect(told.toLowerCase().match(/content-length: \d+|transfer-encoding/g)).toEqual(['content-length: 11'])
+    expect(body).toBe('in a packet')
+    expect(await logged('stream')).toMatchObject([{ ending: 'complete', bytes: 11 }])
+  })
+
   test('that ends with its connection', async () => {
     for (const version of ['HTTP/1.0', 'HTTP/1.1']) {
       const { get, logged } = await set(then(`${version} 200 OK\r\n\r\nto the end`, later(fin)))
