@@ -47,11 +47,7 @@ export function relay(answer: Answer, { request, exchange, now, sealed, backend,
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
   const watch = new Passing({ now, signal: request.signal, exchange, meter: meter(answer, exchange), status: shown })
-  // To bytes without a type Bun gives one.
-  const whole = hasBody && 'content-type' in headers && !request.signal.aborted ? source.whole?.() : undefined
-  if (whole) watch.passed(whole)
-  const body = hasBody ? (whole ?? tapped(source, watch)) : null
-  return new Response(body, { status: shown, headers })
+  return new Response(hasBody ? watch.through(source, 'content-type' in headers) : null, { status: shown, headers })
 }
 
 interface Passage extends Pick<Watch, 'now' | 'signal'> {
@@ -82,12 +78,16 @@ class Passing implements Watch {
     this.#meter?.seen(bytes)
   }
 
-  /** All of it was here with its headers, as of nearly all short ones: it goes on in one write, and is no stream. */
-  passed(whole: Buffer): void {
+  /** The body that goes on: in one write where all of it was here with its headers, as nearly all short ones are. */
+  through(source: Source, isTyped: boolean): Buffer | ReadableStream<Uint8Array> {
+    // To bytes without a type Bun gives one.
+    const whole = isTyped && !this.signal.aborted ? source.whole?.() : undefined
+    if (!whole) return tapped(source, this)
     this.seen(whole)
     this.#meter?.ended()
     const firstByteAt = whole.length > 0 ? this.now() : undefined
     this.#exchange.passed = { ending: 'complete', bytes: whole.length, firstByteAt }
+    return whole
   }
 
   ended(end: BodyEnd): void {
