@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs'
 export const REST_MS = 5000
 // Of one core. A gateway that nobody asks uses half of one percent.
 const BUSY = 0.05
+// At once; when connections that nobody uses are closed; and after the next sweep. Each runs code that is not run again soon.
+const RELEASES: readonly number[] = [1, 6, 13]
 // Linux's number.
 const MADV_DONTNEED = 4
 
@@ -14,16 +16,16 @@ interface Rest {
   release: () => void
 }
 
-/** To be called each {@link REST_MS}: calls `release` once after the start, and once after each busy time. */
+/** To be called each {@link REST_MS}: calls `release` when it is that many calls since the start or a busy time. */
 export function resting({ usedMs, release }: Rest): () => void {
-  let isDue = true
+  let quiet = 0
   let before = usedMs()
   return () => {
     const used = usedMs()
     const isBusy = used - before > BUSY * REST_MS
     before = used
-    if (isDue && !isBusy) release()
-    isDue = isBusy
+    quiet = isBusy ? 0 : quiet + 1
+    if (RELEASES.includes(quiet)) release()
   }
 }
 

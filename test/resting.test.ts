@@ -25,8 +25,9 @@ const mapping = (place: string, changed: number) =>
   `${place}\nSize: 80 kB\nRss: 40 kB\nAnonymous: ${String(changed).padStart(8)} kB\nVmFlags: rd ex mr mw me\n`
 
 describe('memory is given back', () => {
-  test('once after the start, and not again while nothing happens', () => {
-    expect(releasedWhile([20, 20, 20])).toEqual([true, false, false])
+  test('three times in the minute after the start, and not again while nothing happens', () => {
+    const released = releasedWhile(Array(40).fill(20)).flatMap((isReleased, at) => (isReleased ? [at] : []))
+    expect(released).toEqual([0, 5, 12])
   })
 
   test('after each busy time, when it is over', () => {
