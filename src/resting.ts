@@ -5,8 +5,6 @@ import { readFileSync } from 'node:fs'
 export const REST_MS = 5000
 // Of one core. A gateway that nobody asks uses half of one percent.
 const BUSY = 0.05
-// At once; when connections that nobody uses are closed; and after the next sweep. Each runs code that is not run again soon.
-const RELEASES: readonly number[] = [1, 6, 13]
 // Linux's number.
 const MADV_DONTNEED = 4
 
@@ -16,7 +14,10 @@ interface Rest {
   release: () => void
 }
 
-/** To be called each {@link REST_MS}: calls `release` when it is that many calls since the start or a busy time. */
+/**
+ * To be called each {@link REST_MS}: calls `release` after the start and after each busy time, at once and again when it has
+ * been at rest for twice as long, for the first renewal and the first sweep run code that is not run again soon.
+ */
 export function resting({ usedMs, release }: Rest): () => void {
   let quiet = 0
   let before = usedMs()
@@ -25,7 +26,7 @@ export function resting({ usedMs, release }: Rest): () => void {
     const isBusy = used - before > BUSY * REST_MS
     before = used
     quiet = isBusy ? 0 : quiet + 1
-    if (RELEASES.includes(quiet)) release()
+    if (Number.isInteger(Math.log2(quiet))) release()
   }
 }
 
