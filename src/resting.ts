@@ -14,16 +14,19 @@ interface Rest {
   release: () => void
 }
 
-/** To be called each {@link REST_MS}: calls `release` once after the start, and once after each busy time. */
+/**
+ * To be called each {@link REST_MS}: calls `release` after the start and after each busy time, at once and again when it has
+ * been at rest for twice as long, for the first renewal and the first sweep run code that is not run again soon.
+ */
 export function resting({ usedMs, release }: Rest): () => void {
-  let isDue = true
+  let quiet = 0
   let before = usedMs()
   return () => {
     const used = usedMs()
     const isBusy = used - before > BUSY * REST_MS
     before = used
-    if (isDue && !isBusy) release()
-    isDue = isBusy
+    quiet = isBusy ? 0 : quiet + 1
+    if (Number.isInteger(Math.log2(quiet))) release()
   }
 }
 

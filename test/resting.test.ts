@@ -25,13 +25,14 @@ const mapping = (place: string, changed: number) =>
   `${place}\nSize: 80 kB\nRss: 40 kB\nAnonymous: ${String(changed).padStart(8)} kB\nVmFlags: rd ex mr mw me\n`
 
 describe('memory is given back', () => {
-  test('once after the start, and not again while nothing happens', () => {
-    expect(releasedWhile([20, 20, 20])).toEqual([true, false, false])
+  test('after the start, and ever more seldom while nothing happens', () => {
+    const released = releasedWhile(Array(40).fill(20)).flatMap((isReleased, at) => (isReleased ? [at + 1] : []))
+    expect(released).toEqual([1, 2, 4, 8, 16, 32])
   })
 
   test('after each busy time, when it is over', () => {
     const busy = REST_MS / 2
-    expect(releasedWhile([busy, busy, 20, 20, busy, 20])).toEqual([false, false, true, false, false, true])
+    expect(releasedWhile([busy, busy, 20, 20, 20, busy, 20])).toEqual([false, false, true, true, false, false, true])
   })
 
   test('only what is mapped of the program and was not changed', () => {

@@ -4,6 +4,7 @@ import type { limited } from '../gate/limited.ts'
 import { CACHE_SECRET, cacheSecretOf } from '../protocol/cache-secret.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { cacheSecretDetail } from '../protocol/inference-docs.ts'
+import { described } from '../protocol/openapi.ts'
 
 interface Deps {
   access: ReturnType<typeof access>
@@ -20,7 +21,7 @@ export const cacheSecret = ({ access, limited, cacheKey }: Deps) =>
     .get('/v1/cache-secret', ({ exchange }) => told(exchange, cacheKey), {
       access: 'inference',
       limited: 'caller',
-      detail: cacheSecretDetail(),
+      detail: described(() => cacheSecretDetail()),
     })
 
 function told({ principal }: Exchange, cacheKey: Uint8Array): Response {

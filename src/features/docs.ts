@@ -2,7 +2,7 @@ import { file } from 'bun'
 import { Elysia } from 'elysia'
 import style from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import script from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
-import { type DocumentedRoute, openapi, refuses } from '../protocol/openapi.ts'
+import { type DocumentedRoute, described, openapi, refuses } from '../protocol/openapi.ts'
 
 // Not `@elysiajs/swagger`: its document comes with its page, which loads a CDN's scripts and cannot be turned off; and
 // what it adds to `detail` it infers from body schemas, which routes whose bodies are opaque do not have.
@@ -61,19 +61,21 @@ export const docs = ({ version, routes }: Deps) => {
     return document
   }
   return new Elysia({ name: 'docs' })
-    .get('/docs', () => served(PAGE, 'text/html'), { detail: said('The documentation, as a page.', 'text/html') })
-    .get('/api/docs', () => served(PAGE, 'text/html'), { detail: said('The same page.', 'text/html') })
+    .get('/docs', () => served(PAGE, 'text/html'), {
+      detail: described(() => said('The documentation, as a page.', 'text/html')),
+    })
+    .get('/api/docs', () => served(PAGE, 'text/html'), { detail: described(() => said('The same page.', 'text/html')) })
     .get('/docs/start.js', () => served(START, 'text/javascript'), {
-      detail: said('What starts the page.', 'text/javascript'),
+      detail: described(() => said('What starts the page.', 'text/javascript')),
     })
     .get('/docs/swagger-ui-bundle.js', () => served(file(script), 'text/javascript'), {
-      detail: said("The page's program.", 'text/javascript'),
+      detail: described(() => said("The page's program.", 'text/javascript')),
     })
     .get('/docs/swagger-ui.css', () => served(file(style), 'text/css'), {
-      detail: said("The page's look.", 'text/css'),
+      detail: described(() => said("The page's look.", 'text/css')),
     })
     .get(DOCUMENT_PATH, () => served(json(), 'application/json'), {
-      detail: said('This document: OpenAPI 3.0.', 'application/json', { type: 'object' }),
+      detail: described(() => said('This document: OpenAPI 3.0.', 'application/json', { type: 'object' })),
     })
 }
 

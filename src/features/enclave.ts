@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import type { limited } from '../gate/limited.ts'
 import { KEYS_MEDIA_TYPE, KEYS_PATH } from '../protocol/ehbp.ts'
 import { attestationDetail, hpkeKeysDetail } from '../protocol/inference-docs.ts'
+import { described } from '../protocol/openapi.ts'
 
 interface Deps {
   limited: ReturnType<typeof limited>
@@ -16,10 +17,12 @@ export const enclave = ({ limited, hpkeKeys, bundle }: Deps) =>
   new Elysia({ name: 'enclave' })
     .use(limited)
     // Clients compare this media type by string equality, and so it stands alone.
-    .get(KEYS_PATH, async () => relayed(await hpkeKeys(), KEYS_MEDIA_TYPE), { detail: hpkeKeysDetail() })
+    .get(KEYS_PATH, async () => relayed(await hpkeKeys(), KEYS_MEDIA_TYPE), {
+      detail: described(() => hpkeKeysDetail()),
+    })
     .get('/attestation', async () => relayed(await bundle(), 'application/json'), {
       limited: 'address',
-      detail: attestationDetail(),
+      detail: described(() => attestationDetail()),
     })
 
 function relayed(bytes: Uint8Array, mediaType: string): Response {

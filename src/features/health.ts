@@ -1,5 +1,5 @@
 import { Elysia } from 'elysia'
-import { refuses } from '../protocol/openapi.ts'
+import { described, refuses } from '../protocol/openapi.ts'
 import { Problem } from '../protocol/problem.ts'
 
 interface Deps {
@@ -12,7 +12,9 @@ interface Deps {
 /** Whether the process lives, and whether it can serve. */
 export const health = ({ version, backends, needs }: Deps) =>
   new Elysia({ name: 'health' })
-    .get('/health', () => Response.json({ status: 'ok', version, backends }), { detail: livesDetail() })
+    .get('/health', () => Response.json({ status: 'ok', version, backends }), {
+      detail: described(() => livesDetail()),
+    })
     .get(
       '/readyz',
       async () => {
@@ -21,7 +23,7 @@ export const health = ({ version, backends, needs }: Deps) =>
         if (missing.length > 0) throw new Problem('not_ready', `Not ready: ${missing.join(' and ')} missing.`)
         return Response.json({ status: 'ready' })
       },
-      { detail: readyDetail() },
+      { detail: described(() => readyDetail()) },
     )
 
 function livesDetail() {

@@ -3,6 +3,7 @@ import type { access } from '../gate/access.ts'
 import type { limited } from '../gate/limited.ts'
 import type { receipted } from '../gate/receipted.ts'
 import { forwardedDetail } from '../protocol/inference-docs.ts'
+import { described } from '../protocol/openapi.ts'
 import { INFERENCE } from '../protocol/routes.ts'
 import type { Forward } from '../upstream/forward.ts'
 
@@ -23,7 +24,7 @@ export const inference = ({ access, limited, receipted, forward }: Deps) => {
       limited: 'caller',
       receipted: true,
       parse: 'none',
-      detail: forwardedDetail(route),
+      detail: described(() => forwardedDetail(route)),
     })
   return rooms
 }

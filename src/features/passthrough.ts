@@ -8,6 +8,7 @@ import { namesModel, namesThing } from '../protocol/flat-names.ts'
 import { isPlainId } from '../protocol/ids.ts'
 import { invalidBody } from '../protocol/members.ts'
 import { type ModelRules, requireModel } from '../protocol/model-rules.ts'
+import { described } from '../protocol/openapi.ts'
 import { paramOf } from '../protocol/params.ts'
 import { type Passage, parametersOf } from '../protocol/passages.ts'
 import { passageDetail } from '../protocol/passages-docs.ts'
@@ -47,7 +48,7 @@ export const passthrough = ({ access, limited, receipted, belongings, forward, r
       limited: 'caller',
       receipted: true,
       parse: 'none',
-      detail: passageDetail(passage),
+      detail: described(() => passageDetail(passage)),
     })
   }
   return rooms

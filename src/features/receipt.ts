@@ -3,6 +3,7 @@ import { type access, callerOf } from '../gate/access.ts'
 import type { limited } from '../gate/limited.ts'
 import type { Receipts } from '../gate/receipts.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { described } from '../protocol/openapi.ts'
 import { paramOf } from '../protocol/params.ts'
 import { invalidQuery, parametersIn } from '../protocol/query.ts'
 import { digestsText, type Receipt } from '../protocol/receipt.ts'
@@ -39,7 +40,7 @@ export const receipt = ({ access, limited, receipts, signing }: Deps) => {
     .get('/v1/receipts/:id', ({ exchange }) => told(exchange), {
       access: 'inference',
       limited: 'caller',
-      detail: receiptDetail(),
+      detail: described(() => receiptDetail()),
     })
 }
 

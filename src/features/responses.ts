@@ -4,6 +4,7 @@ import type { Belongings } from '../gate/belongings.ts'
 import type { limited } from '../gate/limited.ts'
 import type { receipted } from '../gate/receipted.ts'
 import type { Exchange } from '../protocol/exchange.ts'
+import { described } from '../protocol/openapi.ts'
 import { paramOf } from '../protocol/params.ts'
 import type { Reference } from '../protocol/references-reading.ts'
 import { RESPONSE_ROUTES, responseDetail, responseRemovalDetail } from '../protocol/responses-docs.ts'
@@ -38,7 +39,7 @@ export const responses = ({ access, limited, receipted, belongings, open, remove
     .use(receipted)
     .delete('/v1/responses/:id', async ({ exchange }) => remove(exchange, await theOne(exchange)), {
       ...GUARD,
-      detail: responseRemovalDetail(),
+      detail: described(() => responseRemovalDetail()),
     })
   // An id that is somebody's is one segment of a path as it stands, so the path goes up as it came.
   for (const route of RESPONSE_ROUTES)
@@ -50,7 +51,7 @@ export const responses = ({ access, limited, receipted, belongings, open, remove
         await theOne(exchange)
         return open(request, exchange, { body: 'none' })
       },
-      { ...GUARD, detail: responseDetail(route) },
+      { ...GUARD, detail: described(() => responseDetail(route)) },
     )
   return rooms
 }

@@ -5,6 +5,7 @@ import type { Ledger } from '../gate/ledger.ts'
 import type { limited } from '../gate/limited.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { isPlainId } from '../protocol/ids.ts'
+import { described } from '../protocol/openapi.ts'
 import { paramOf } from '../protocol/params.ts'
 import { signatureDetail } from '../protocol/signature-docs.ts'
 import type { ForwardOpen } from '../upstream/forward-open.ts'
@@ -30,6 +31,6 @@ export const signature = ({ access, limited, ledger, forward }: Deps) => {
     .get('/v1/signature/:chat_id', ({ request, exchange }) => told(request, exchange), {
       access: 'inference',
       limited: 'caller',
-      detail: signatureDetail(),
+      detail: described(() => signatureDetail()),
     })
 }

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Exchange } from '../protocol/exchange.ts'
-import { type Detail, refuses } from '../protocol/openapi.ts'
+import { type Detail, described, refuses } from '../protocol/openapi.ts'
 import type { Principal } from '../protocol/principal.ts'
 import { PROBLEM_CODES, Problem, statusOf } from '../protocol/problem.ts'
 import type { IsAdmin } from './admins.ts'
@@ -37,7 +37,7 @@ const DETAILS = {
 export const access = ({ callers, isAdmin, bans, exchangeOf }: Deps) =>
   new Elysia({ name: 'access' }).macro({
     access: (to: Access) => ({
-      detail: DETAILS[to](),
+      detail: described(() => DETAILS[to]()),
       resolve: async ({ request }: { request: Request }) => {
         const exchange = exchangeOf(request)
         const principal = await callers(request.headers.get('authorization'))

@@ -3,7 +3,7 @@ import { neighbourhood } from '../protocol/addresses.ts'
 import type { Exchange } from '../protocol/exchange.ts'
 import { DAY_MS } from '../protocol/metering.ts'
 import type { Meters } from '../protocol/meters.ts'
-import { refuses } from '../protocol/openapi.ts'
+import { described, refuses } from '../protocol/openapi.ts'
 import { addressOwnerOf } from '../protocol/principal.ts'
 import { METERED } from '../protocol/routes.ts'
 import type { InFlight } from './in-flight.ts'
@@ -54,7 +54,9 @@ export const limited = (deps: Deps) => {
   const limitCaller = ({ request, route }: Asked) => boundCaller(exchangeOf(request), route, deps)
   return new Elysia({ name: 'limited' }).macro({
     limited: (by: 'caller' | 'address') => ({
-      detail: refuses(by === 'caller' ? [...REFUSALS, 'concurrent_limit_exceeded', 'overloaded'] : REFUSALS),
+      detail: described(() =>
+        refuses(by === 'caller' ? [...REFUSALS, 'concurrent_limit_exceeded', 'overloaded'] : REFUSALS),
+      ),
       beforeHandle: by === 'caller' ? limitCaller : limitAddress,
     }),
   })

@@ -28,7 +28,30 @@ export interface Detail {
   'x-codes'?: ProblemCode[]
   /** Whether its answers tell of a receipt. */
   'x-receipted'?: boolean
+  /** What is to be said besides, in this order. */
+  'x-told'?: (() => Detail)[]
 }
+
+/** A `detail` that is made when the document is asked for: to make and merge those of all routes is a sixteenth of a start. */
+export const described = (detail: () => Detail): Detail => ({ 'x-told': [detail] })
+
+/** The parts that a route and its macros said, as one. */
+function whole({ 'x-told': parts = [], ...said }: Detail): Detail {
+  return parts.reduce((all, part) => merged(all, part()), said)
+}
+
+/** As Elysia merges them: lists one behind the other, objects by their members, of all else the later. */
+function merged<T extends object>(one: T, other: T): T {
+  const members = Object.entries(other).map(([key, value]) => {
+    const there: unknown = Reflect.get(one, key)
+    if (Array.isArray(there) && Array.isArray(value)) return [key, [...there, ...value]]
+    return [key, isObject(there) && isObject(value) ? merged(there, value) : value]
+  })
+  return { ...one, ...Object.fromEntries(members) }
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A route as the router lists it, with what is said of it. */
 export interface DocumentedRoute {
@@ -64,7 +87,7 @@ export function openapi(routes: readonly DocumentedRoute[], version: string): ob
   const paths: Record<string, Record<string, object>> = {}
   for (const { method, path, hooks } of routes) {
     const template = templateOf(path)
-    paths[template] = { ...paths[template], [method.toLowerCase()]: operation(method, path, hooks.detail ?? {}) }
+    paths[template] = { ...paths[template], [method.toLowerCase()]: operation(method, path, whole(hooks.detail ?? {})) }
   }
   return {
     openapi: '3.0.3',

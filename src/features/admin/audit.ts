@@ -3,6 +3,7 @@ import type { access } from '../../gate/access.ts'
 import type { Audit } from '../../gate/audit.ts'
 import type { limited } from '../../gate/limited.ts'
 import { auditDetail } from '../../protocol/audit-docs.ts'
+import { described } from '../../protocol/openapi.ts'
 import { told } from './answers.ts'
 import { pageOf } from './query.ts'
 
@@ -25,5 +26,5 @@ export const adminAudit = ({ access, limited, audit }: Deps) =>
         const shown = entries.map(({ at, ...entry }) => ({ ...entry, at: new Date(at).toISOString() }))
         return told({ entries: shown, ...page, total })
       },
-      { access: 'admin', limited: 'caller', detail: auditDetail() },
+      { access: 'admin', limited: 'caller', detail: described(() => auditDetail()) },
     )

@@ -7,6 +7,7 @@ import { banDetail } from '../../protocol/bans-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { invalidBody, line, nullable, optional, readMembers, words } from '../../protocol/members.ts'
 import { MOMENT, momentOf } from '../../protocol/moments.ts'
+import { described } from '../../protocol/openapi.ts'
 import { paramOf } from '../../protocol/params.ts'
 import { isCallersOwner } from '../../protocol/principal.ts'
 import { Problem } from '../../protocol/problem.ts'
@@ -41,16 +42,19 @@ export const adminBans = (deps: Deps) => {
         if (!found) throw notBanned()
         return told(shown(found))
       },
-      { ...GUARD, detail: banDetail('GET') },
+      { ...GUARD, detail: described(() => banDetail('GET')) },
     )
-    .post(PATH, ({ request, exchange }) => ban(request, exchange, deps), { ...GUARD, detail: banDetail('POST') })
+    .post(PATH, ({ request, exchange }) => ban(request, exchange, deps), {
+      ...GUARD,
+      detail: described(() => banDetail('POST')),
+    })
     .delete(
       PATH,
       async ({ exchange }) => {
         if (!(await bans.lift(ownerIn(exchange), callerOf(exchange)))) throw notBanned()
         return done()
       },
-      { ...GUARD, detail: banDetail('DELETE') },
+      { ...GUARD, detail: described(() => banDetail('DELETE')) },
     )
 }
 

@@ -6,6 +6,7 @@ import { configDetail, toldDetail } from '../../protocol/configs-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { line, nullable, optional, readMembers } from '../../protocol/members.ts'
 import { MOST_ID } from '../../protocol/model-rules.ts'
+import { described } from '../../protocol/openapi.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
 import { told } from './answers.ts'
 import { type ModelIds, requireListed } from './listed.ts'
@@ -36,7 +37,7 @@ export const adminConfigs = (deps: Deps) => {
         const config = await configs.current()
         return told(Object.keys(config).length === 0 ? null : config)
       },
-      { access: 'inference', limited: 'caller', detail: toldDetail() },
+      { access: 'inference', limited: 'caller', detail: described(() => toldDetail()) },
     )
     .get(
       PATH,
@@ -44,11 +45,11 @@ export const adminConfigs = (deps: Deps) => {
         requireNone(exchange.target.query)
         return told(await configs.current())
       },
-      { ...GUARD, detail: configDetail('GET') },
+      { ...GUARD, detail: described(() => configDetail('GET')) },
     )
     .patch(PATH, ({ request, exchange }) => change(request, exchange, deps), {
       ...GUARD,
-      detail: configDetail('PATCH'),
+      detail: described(() => configDetail('PATCH')),
     })
 }
 

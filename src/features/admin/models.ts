@@ -7,6 +7,7 @@ import type { Exchange } from '../../protocol/exchange.ts'
 import { readObject } from '../../protocol/json.ts'
 import { flag, invalidBody, line, nullable, optional, prose, readMembers } from '../../protocol/members.ts'
 import { foldedModel, MOST_ID } from '../../protocol/model-rules.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
 import { done, told } from './answers.ts'
@@ -45,9 +46,12 @@ export const adminModels = (deps: Deps) => {
         const models = all.slice(offset, offset + limit).map(shown)
         return told({ models, limit, offset, total: all.length })
       },
-      { ...GUARD, detail: rulesDetail('GET') },
+      { ...GUARD, detail: described(() => rulesDetail('GET')) },
     )
-    .patch(PATH, ({ request, exchange }) => change(request, exchange, deps), { ...GUARD, detail: rulesDetail('PATCH') })
+    .patch(PATH, ({ request, exchange }) => change(request, exchange, deps), {
+      ...GUARD,
+      detail: described(() => rulesDetail('PATCH')),
+    })
     .delete(
       `${PATH}/*`,
       async ({ exchange }) => {
@@ -57,7 +61,7 @@ export const adminModels = (deps: Deps) => {
           throw new Problem('not_found', 'Nothing is ruled about that model.')
         return done()
       },
-      { ...GUARD, detail: ruleDetail() },
+      { ...GUARD, detail: described(() => ruleDetail()) },
     )
 }
 

@@ -7,6 +7,7 @@ import type { Sessions } from '../../gate/sessions.ts'
 import { activityDetail, endingDetail, userDetail, usersDetail } from '../../protocol/admin-users-docs.ts'
 import { uuidFrom } from '../../protocol/ids.ts'
 import { DAY_MS } from '../../protocol/metering.ts'
+import { described } from '../../protocol/openapi.ts'
 import { userOwnerOf } from '../../protocol/principal.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Fields } from '../../store/fields.ts'
@@ -52,7 +53,7 @@ export const adminUsers = (deps: Deps) => {
     .use(limited)
     .get(PATH, async ({ exchange }) => told(await listed(all, exchange.target.query)), {
       ...GUARD,
-      detail: usersDetail(),
+      detail: described(() => usersDetail()),
     })
     .get(
       `${PATH}/:id`,
@@ -60,7 +61,7 @@ export const adminUsers = (deps: Deps) => {
         requireNone(exchange.target.query)
         return told(await one(params.id))
       },
-      { ...GUARD, detail: userDetail() },
+      { ...GUARD, detail: described(() => userDetail()) },
     )
     .get(
       `${PATH}/:id/activity`,
@@ -68,7 +69,7 @@ export const adminUsers = (deps: Deps) => {
         const page = activityPageOf(exchange.target.query)
         return told(await acts(await requireUser(params.id), page))
       },
-      { ...GUARD, detail: activityDetail() },
+      { ...GUARD, detail: described(() => activityDetail()) },
     )
     .delete(
       `${PATH}/:id/sessions`,
@@ -79,7 +80,7 @@ export const adminUsers = (deps: Deps) => {
         await sessions.endAll(about, [audit.entered(deed)])
         return done()
       },
-      { ...GUARD, detail: endingDetail() },
+      { ...GUARD, detail: described(() => endingDetail()) },
     )
 }
 

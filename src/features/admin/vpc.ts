@@ -3,6 +3,7 @@ import { type access, callerOf } from '../../gate/access.ts'
 import type { Audit } from '../../gate/audit.ts'
 import type { limited } from '../../gate/limited.ts'
 import { revokeDetail } from '../../protocol/audit-docs.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { Credentials } from '../../upstream/backends.ts'
 import { done } from './answers.ts'
@@ -31,7 +32,7 @@ export const adminVpc = ({ access, limited, audit, revoke }: Deps) =>
         await revoke(audit.entered({ admin, action: 'vpc.revoke', about: null, details: null }))
         return done()
       },
-      { access: 'admin', limited: 'caller', parse: 'none', detail: revokeDetail() },
+      { access: 'admin', limited: 'caller', parse: 'none', detail: described(() => revokeDetail()) },
     )
 
 function noLogin(): Problem {

@@ -2,6 +2,7 @@ import { Elysia } from 'elysia'
 import type { limited } from '../../gate/limited.ts'
 import { reportDetail } from '../../protocol/attestation-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { SigningKeys } from '../../tee/signing.ts'
 import { statementOf } from '../../tee/statement.ts'
@@ -59,7 +60,7 @@ export const attestation = (deps: Deps) => {
     .use(limited)
     .get('/v1/attestation/report', ({ request }) => report(exchangeOf(request)), {
       limited: 'address',
-      detail: reportDetail(),
+      detail: described(() => reportDetail()),
     })
 }
 

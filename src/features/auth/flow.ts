@@ -5,6 +5,7 @@ import type { Sessions } from '../../gate/sessions.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import type { Log } from '../../protocol/log.ts'
 import { line, readMembers } from '../../protocol/members.ts'
+import { described } from '../../protocol/openapi.ts'
 import { challengeOf, isVerifier } from '../../protocol/pkce.ts'
 import { callbackDetail, providersDetail, startDetail, tokenDetail } from '../../protocol/sign-in-docs.ts'
 import type { Fields } from '../../store/fields.ts'
@@ -80,18 +81,21 @@ export const flow = (deps: Deps) => {
   const listed = providers.map(({ id, name }) => ({ id, name, url: `${publicUrl}/v1/auth/${id}` }))
   const plugin = new Elysia({ name: 'sign-in' })
     .use(limited)
-    .get('/v1/auth/providers', () => Response.json({ providers: listed }), { ...GUARD, detail: providersDetail() })
+    .get('/v1/auth/providers', () => Response.json({ providers: listed }), {
+      ...GUARD,
+      detail: described(() => providersDetail()),
+    })
   for (const provider of providers)
     plugin.get(`/v1/auth/${provider.id}`, ({ request }) => begin(provider, request, quietly(request)), {
       ...GUARD,
-      detail: startDetail(provider.name),
+      detail: described(() => startDetail(provider.name)),
     })
   if (providers.length > 0)
     plugin
       .get('/v1/auth/callback', ({ request }) => end(request, quietly(request)), {
         ...GUARD,
-        detail: callbackDetail(),
+        detail: described(() => callbackDetail()),
       })
-      .post('/v1/auth/token', ({ request }) => redeem(request), { ...GUARD, detail: tokenDetail() })
+      .post('/v1/auth/token', ({ request }) => redeem(request), { ...GUARD, detail: described(() => tokenDetail()) })
   return { plugin, sweep: underWay.sweep }
 }

@@ -3,6 +3,7 @@ import { networkMatcher } from '../../protocol/addresses.ts'
 import { mockLoginDetail } from '../../protocol/auth-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { email, httpsUrl, line, optional, readMembers } from '../../protocol/members.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
 import type { signIn } from './sign-in.ts'
@@ -40,7 +41,7 @@ export const mockLogin = ({ signIn, ownBody, exchangeOf }: Deps) =>
       }
       return Response.json(told, { headers: { 'cache-control': 'no-store' } })
     },
-    { parse: 'none', detail: mockLoginDetail() },
+    { parse: 'none', detail: described(() => mockLoginDetail()) },
   )
 
 // By the socket, and by every hop that a proxy tells of: on this machine one may stand for the whole world (a tunnel that

@@ -4,6 +4,7 @@ import type { limited } from '../../gate/limited.ts'
 import type { Sessions } from '../../gate/sessions.ts'
 import { logoutDetail } from '../../protocol/auth-docs.ts'
 import { optional, readMembers, uuid } from '../../protocol/members.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
 
@@ -30,5 +31,5 @@ export const auth = ({ access, limited, sessions, ownBody }: Deps) =>
           throw new Problem('not_found', 'You have no such session.')
         return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
       },
-      { access: 'account', limited: 'address', parse: 'none', detail: logoutDetail() },
+      { access: 'account', limited: 'address', parse: 'none', detail: described(() => logoutDetail()) },
     )

@@ -5,6 +5,7 @@ import type { limited } from '../../gate/limited.ts'
 import type { receipted } from '../../gate/receipted.ts'
 import { cloneDetail, creationDetail, removalDetail } from '../../protocol/durable-docs.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
+import { described } from '../../protocol/openapi.ts'
 import { paramOf } from '../../protocol/params.ts'
 import type { Reference } from '../../protocol/references-reading.ts'
 import type { Make } from '../../upstream/make.ts'
@@ -47,13 +48,16 @@ export const durable = ({ access, limited, receipted, belongings, make, remove }
         requireOpen(request)
         return make(request, exchange, { kind: 'conversation', source: null })
       },
-      { ...GUARD, detail: creationDetail() },
+      { ...GUARD, detail: described(() => creationDetail()) },
     )
     .post('/v1/conversations/:id/clone', ({ request, exchange }) => clone(request, exchange), {
       ...GUARD,
-      detail: cloneDetail(),
+      detail: described(() => cloneDetail()),
     })
-    .delete('/v1/conversations/:id', ({ exchange }) => removed(exchange), { ...GUARD, detail: removalDetail() })
+    .delete('/v1/conversations/:id', ({ exchange }) => removed(exchange), {
+      ...GUARD,
+      detail: described(() => removalDetail()),
+    })
 }
 
 function theOne(exchange: Exchange): Reference {

@@ -7,6 +7,7 @@ import { CONVERSATION_ROUTES, conversationDetail, conversationsDetail } from '..
 import type { Exchange } from '../../protocol/exchange.ts'
 import { isPlainId } from '../../protocol/ids.ts'
 import type { Log } from '../../protocol/log.ts'
+import { described } from '../../protocol/openapi.ts'
 import { paramOf } from '../../protocol/params.ts'
 import type { Store } from '../../store/store.ts'
 import type { Backend } from '../../upstream/backends.ts'
@@ -46,7 +47,7 @@ export const conversations = (deps: Deps) => {
         requireOpen(request)
         return listed(request, callerOf(exchange), exchange)
       },
-      { ...GUARD, detail: conversationsDetail() },
+      { ...GUARD, detail: described(() => conversationsDetail()) },
     )
   for (const route of CONVERSATION_ROUTES) {
     const isRead = 'takes' in route
@@ -65,7 +66,7 @@ export const conversations = (deps: Deps) => {
     rooms.route(route.method, route.path, ({ request, exchange }) => forward(request, exchange), {
       ...GUARD,
       receipted: true,
-      detail: conversationDetail(route),
+      detail: described(() => conversationDetail(route)),
     })
   }
   return rooms

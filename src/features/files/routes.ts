@@ -5,6 +5,7 @@ import type { limited } from '../../gate/limited.ts'
 import type { receipted } from '../../gate/receipted.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import { contentDetail, fileDetail, filesDetail, removalDetail, uploadDetail } from '../../protocol/files-docs.ts'
+import { described } from '../../protocol/openapi.ts'
 import { paramOf } from '../../protocol/params.ts'
 import type { Reference } from '../../protocol/references-reading.ts'
 import type { Fields } from '../../store/fields.ts'
@@ -64,7 +65,7 @@ export const files = (deps: Deps) => {
         const owner = callerOf(exchange)
         return keepFile(request, exchange, (id, answer) => [rows.noted(owner, fileIn(id, answer, now()))])
       },
-      { ...GUARD, receipted: true, detail: uploadDetail() },
+      { ...GUARD, receipted: true, detail: described(() => uploadDetail()) },
     )
     .get(
       '/v1/files',
@@ -72,7 +73,7 @@ export const files = (deps: Deps) => {
         requireOpen(request)
         return listed(rows, callerOf(exchange), exchange.target.query)
       },
-      { ...GUARD, detail: filesDetail() },
+      { ...GUARD, detail: described(() => filesDetail()) },
     )
     .get(
       '/v1/files/:id',
@@ -80,12 +81,12 @@ export const files = (deps: Deps) => {
         requireOpen(request)
         return told(rows, callerOf(exchange), theOne(exchange).id)
       },
-      { ...GUARD, detail: fileDetail() },
+      { ...GUARD, detail: described(() => fileDetail()) },
     )
     .get('/v1/files/:id/content', ({ request, exchange }) => content(request, exchange), {
       ...GUARD,
       receipted: true,
-      detail: contentDetail(),
+      detail: described(() => contentDetail()),
     })
     .delete(
       '/v1/files/:id',
@@ -93,7 +94,7 @@ export const files = (deps: Deps) => {
         requireOpen(request)
         return removed(exchange)
       },
-      { ...GUARD, receipted: true, detail: removalDetail() },
+      { ...GUARD, receipted: true, detail: described(() => removalDetail()) },
     )
 }
 

@@ -1,6 +1,6 @@
 import { Elysia } from 'elysia'
 import type { Exchange } from '../../protocol/exchange.ts'
-import { refuses } from '../../protocol/openapi.ts'
+import { described, refuses } from '../../protocol/openapi.ts'
 import { serving } from './serving.ts'
 import type { Site } from './site.ts'
 import { welcome } from './welcome.ts'
@@ -36,7 +36,7 @@ export const frontend = ({ frontend: { site, policy, isSecure }, version, docs, 
   const plugin = new Elysia({ name: 'frontend' }).get(
     '/',
     ({ request }) => serve?.(request, exchangeOf(request)) ?? own(),
-    { detail: detail() },
+    { detail: described(() => detail()) },
   )
   return { plugin, elsewhere: serve }
 }

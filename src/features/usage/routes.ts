@@ -4,6 +4,7 @@ import type { Ledger } from '../../gate/ledger.ts'
 import type { limited } from '../../gate/limited.ts'
 import { DAY_MS } from '../../protocol/metering.ts'
 import { MOMENT, momentOf } from '../../protocol/moments.ts'
+import { described } from '../../protocol/openapi.ts'
 import { invalidQuery, parametersIn } from '../../protocol/query.ts'
 import { usageDetail } from '../../protocol/usage-docs.ts'
 import type { Store } from '../../store/store.ts'
@@ -36,7 +37,7 @@ export const usage = ({ access, limited, store, ledger, now }: Deps) => {
         const shown = { start: new Date(start).toISOString(), end: new Date(end).toISOString(), ...used }
         return Response.json(shown, { headers: { 'cache-control': 'no-store' } })
       },
-      { access: 'inference', limited: 'caller', detail: usageDetail() },
+      { access: 'inference', limited: 'caller', detail: described(() => usageDetail()) },
     )
 }
 

@@ -7,6 +7,7 @@ import type { Sessions } from '../../gate/sessions.ts'
 import { uuidFrom } from '../../protocol/ids.ts'
 import { line, optional, readMembers, whole } from '../../protocol/members.ts'
 import { DAY_MS } from '../../protocol/metering.ts'
+import { described } from '../../protocol/openapi.ts'
 import { Problem } from '../../protocol/problem.ts'
 import { keyDetail, keysDetail, sessionDetail, sessionsDetail } from '../../protocol/users-docs.ts'
 import type { OwnBody } from '../../upstream/own-body.ts'
@@ -35,7 +36,7 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         const { user, credential } = accountOf(exchange)
         return told({ sessions: (await sessions.list(user)).map(shownSession(credential)) })
       },
-      { ...GUARD, detail: sessionsDetail('GET') },
+      { ...GUARD, detail: described(() => sessionsDetail('GET')) },
     )
     .delete(
       '/v1/users/me/sessions',
@@ -43,7 +44,7 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         await sessions.endAll(accountOf(exchange).user)
         return done()
       },
-      { ...GUARD, detail: sessionsDetail('DELETE') },
+      { ...GUARD, detail: described(() => sessionsDetail('DELETE')) },
     )
     .delete(
       '/v1/users/me/sessions/:id',
@@ -52,12 +53,12 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         if (!id || !(await sessions.end(accountOf(exchange).user, id))) throw none('session')
         return done()
       },
-      { ...GUARD, detail: sessionDetail() },
+      { ...GUARD, detail: described(() => sessionDetail()) },
     )
     .get(
       '/v1/users/me/keys',
       async ({ exchange }) => told({ keys: (await apiKeys.list(accountOf(exchange).user)).map(shownKey) }),
-      { ...GUARD, detail: keysDetail('GET') },
+      { ...GUARD, detail: described(() => keysDetail('GET')) },
     )
     .post(
       '/v1/users/me/keys',
@@ -67,7 +68,7 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         const { key, ...made } = await apiKeys.make(accountOf(exchange).user, { name, expiresAt })
         return told({ ...shownKey(made), key }, 201)
       },
-      { ...GUARD, limited: 'caller', detail: keysDetail('POST') },
+      { ...GUARD, limited: 'caller', detail: described(() => keysDetail('POST')) },
     )
     .delete(
       '/v1/users/me/keys/:id',
@@ -76,7 +77,7 @@ export const credentials = ({ access, limited, sessions, apiKeys, ownBody, now }
         if (!id || !(await apiKeys.revoke(accountOf(exchange).user, id))) throw none('key')
         return done()
       },
-      { ...GUARD, detail: keyDetail() },
+      { ...GUARD, detail: described(() => keyDetail()) },
     )
 
 /** A session as it is told to who asks by the one that is `current`. */

@@ -8,6 +8,7 @@ import { foldedEmail } from '../../protocol/email.ts'
 import type { Exchange } from '../../protocol/exchange.ts'
 import type { Log } from '../../protocol/log.ts'
 import { invalidBody, prose, type Read, readMembers } from '../../protocol/members.ts'
+import { described } from '../../protocol/openapi.ts'
 import { deletionDetail, exportDetail, profileDetail, settingsDetail } from '../../protocol/users-docs.ts'
 import type { Fields } from '../../store/fields.ts'
 import type { Store } from '../../store/store.ts'
@@ -84,12 +85,15 @@ export const users = (deps: Deps) => {
         const [user, linked_accounts] = await Promise.all([profileOf(id), linkedTo(id)])
         return told({ user, linked_accounts })
       },
-      { ...GUARD, detail: profileDetail() },
+      { ...GUARD, detail: described(() => profileDetail()) },
     )
-    .delete('/v1/users/me', ({ request, exchange }) => end(request, exchange), { ...GUARD, detail: deletionDetail() })
+    .delete('/v1/users/me', ({ request, exchange }) => end(request, exchange), {
+      ...GUARD,
+      detail: described(() => deletionDetail()),
+    })
     .get('/v1/users/me/export', ({ request, exchange }) => take(request, exchange), {
       ...GUARD,
-      detail: exportDetail(),
+      detail: described(() => exportDetail()),
     })
     .use(settingsRoutes(deps, set))
   return { plugin, sweep: deletions.sweep }
@@ -107,7 +111,7 @@ function settingsRoutes({ access, limited, ownBody }: Deps, set: ReturnType<type
         const { user } = accountOf(exchange)
         return shown(user, await set.of(user))
       },
-      { ...GUARD, detail: settingsDetail('GET') },
+      { ...GUARD, detail: described(() => settingsDetail('GET')) },
     )
     .post(
       '/v1/users/me/settings',
@@ -116,7 +120,7 @@ function settingsRoutes({ access, limited, ownBody }: Deps, set: ReturnType<type
         const given: Read<typeof ALL> = await readMembers(await ownBody(request, exchange), ALL)
         return shown(user, await set.replace(user, given))
       },
-      { ...GUARD, detail: settingsDetail('POST') },
+      { ...GUARD, detail: described(() => settingsDetail('POST')) },
     )
     .patch(
       '/v1/users/me/settings',
@@ -125,7 +129,7 @@ function settingsRoutes({ access, limited, ownBody }: Deps, set: ReturnType<type
         const given: Read<typeof SOME> = await readMembers(await ownBody(request, exchange), SOME)
         return shown(user, await set.patch(user, given))
       },
-      { ...GUARD, detail: settingsDetail('PATCH') },
+      { ...GUARD, detail: described(() => settingsDetail('PATCH')) },
     )
 }
 

@@ -3,6 +3,7 @@ import type { access } from '../../../gate/access.ts'
 import type { Ledger } from '../../../gate/ledger.ts'
 import type { limited } from '../../../gate/limited.ts'
 import { overviewDetail, seriesDetail, topUsersDetail } from '../../../protocol/analytics-docs.ts'
+import { described } from '../../../protocol/openapi.ts'
 import type { Fields } from '../../../store/fields.ts'
 import type { Store } from '../../../store/store.ts'
 import { overview } from './overview.ts'
@@ -34,7 +35,7 @@ export const analytics = ({ access, limited, ledger, ...kept }: Deps) => {
         await ledger.flush()
         return told({ ...ends(period), ...(await overviewOf(period)) })
       },
-      { ...GUARD, detail: overviewDetail() },
+      { ...GUARD, detail: described(() => overviewDetail()) },
     )
     .get(
       `${PATH}/top-users`,
@@ -43,7 +44,7 @@ export const analytics = ({ access, limited, ledger, ...kept }: Deps) => {
         await ledger.flush()
         return told({ ...ends(asked), users: await topUsersIn(asked) })
       },
-      { ...GUARD, detail: topUsersDetail() },
+      { ...GUARD, detail: described(() => topUsersDetail()) },
     )
     .get(
       `${PATH}/series`,
@@ -52,7 +53,7 @@ export const analytics = ({ access, limited, ledger, ...kept }: Deps) => {
         await ledger.flush()
         return told(await seriesIn(asked))
       },
-      { ...GUARD, detail: seriesDetail() },
+      { ...GUARD, detail: described(() => seriesDetail()) },
     )
 }
 
