@@ -100,10 +100,12 @@ async function plainly(
 ): Promise<Plain> {
   const route: string = asked.route ?? ''
   const inForce = request.method === 'POST' ? await rules() : NONE
-  requireModel(inForce, request.headers.get('x-tinfoil-model') ?? '')
-  // By the first label of its host a router finds a model, whatever the body names.
-  requireModel(inForce, hostname.replace(/\..*/, ''))
   const isRuled = inForce.size > 0
+  if (isRuled) {
+    requireModel(inForce, request.headers.get('x-tinfoil-model') ?? '')
+    // By the first label of its host a router finds a model, whatever the body names.
+    requireModel(inForce, hostname.replace(/\..*/, ''))
+  }
   const form = FORMS.has(route) ? formUnder(inForce, request) : undefined
   const isRead = CACHED.has(route) || (isRuled && !FORMS.has(route))
   return {

@@ -41,11 +41,9 @@ interface Deps {
  * one now, a body that is still here goes up once more.
  */
 export function handOver({ send, identityKey, userAgent }: Deps): HandOver {
-  return async (
-    request,
-    exchange,
-    { backend, base = backend.base, path = exchange.target.path, body, length, type, signal = request.signal, ...load },
-  ) => {
+  return async (request, exchange, load) => {
+    const { backend, base = backend.base, path = exchange.target.path, body, length, type } = load
+    const { signal = request.signal } = load
     const { credentials, below, passes, asks } = backend
     const owner = exchange.principal?.owner ?? ''
     const chosen = request.headers.get('idempotency-key')
