@@ -1,11 +1,12 @@
 const KEPT_CAPACITY = 65_536
+const NOTHING = Buffer.alloc(0)
 
 /** Bytes put one behind the other, from the first on and so many at most. */
 export class Held {
   /** Whether more came than there was room for. */
   cut = false
   readonly #most: number
-  #buffer = Buffer.alloc(0)
+  #buffer = NOTHING
   #size = 0
 
   constructor(most: number) {
@@ -28,7 +29,7 @@ export class Held {
   clear(): void {
     this.#size = 0
     this.cut = false
-    if (this.#buffer.length > KEPT_CAPACITY) this.#buffer = Buffer.alloc(0)
+    if (this.#buffer.length > KEPT_CAPACITY) this.#buffer = NOTHING
   }
 
   // Twice the size each time: bytes that come one by one are copied twice, not once for each.

@@ -46,6 +46,8 @@ export function relay(answer: Answer, { request, exchange, now, sealed, backend,
   // Where no length is told Bun writes one of 0, and a HEAD's length is that of the GET (RFC 9110 section 8.6).
   if (request.method === 'HEAD' && !headers['content-length']) headers['transfer-encoding'] = 'chunked'
   const shown = ours ? 502 : status
+  // An answer may take long, and the caller's token is of no more use.
+  if (hasBody) request.headers.delete('authorization')
   const watch = new Passing({ now, signal: request.signal, exchange, meter: meter(answer, exchange), status: shown })
   return new Response(hasBody ? watch.through(source, 'content-type' in headers) : null, { status: shown, headers })
 }

@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { Exchange } from '../../src/protocol/exchange.ts'
+import { requestIdFrom } from '../../src/protocol/ids.ts'
+import { relay } from '../../src/upstream/answer.ts'
 import { rawUpstream } from '../kit/raw.ts'
 import { answerBytes, EMBEDDINGS, MODELS, stages, unchunk } from '../kit/stage.ts'
 
@@ -169,4 +172,17 @@ describe('a refusal of our own key', () => {
       expect((await logged('stream'))[0]).toMatchObject({ ending: 'complete', bytes: 9 })
     },
   )
+})
+
+test('while an answer passes its request holds the token of its caller no longer', async () => {
+  const request = new Request('http://localhost/', { headers: { authorization: 'Bearer secret' } })
+  const exchange = new Exchange(requestIdFrom(null), 0)
+  const body = { destroyed: false, complete: true, destroy: () => undefined }
+  async function* pieces() {
+    yield Buffer.from('ok')
+  }
+  const answer = Object.assign(pieces(), body, { statusCode: 200, headers: {}, trailers: {} })
+  const response = relay(answer, { request, exchange, now: () => 0, sealed: false, backend: 'tinfoil' })
+  expect(request.headers.get('authorization')).toBeNull()
+  expect(await response.text()).toBe('ok')
 })
