@@ -6,10 +6,8 @@ export interface Outlet {
   readonly outbox: Pick<Outbox, 'write' | 'onDrain'>
   /** Whether the request is whole. */
   isSent: boolean
-  /** Called once, when the request is over. */
+  /** Called once, when the request is over: nothing more of it goes anywhere. */
   onOver: (() => void) | undefined
-  /** Whether the request is over: nothing more of it goes anywhere. */
-  readonly isOver: boolean
 }
 
 interface Watch {
@@ -32,9 +30,19 @@ export async function upload(head: string, body: Body, outlet: Outlet, watch: Wa
   const isChunked = !HAS_LENGTH.test(head)
   if (body.rest) {
     const { rest } = body
-    outlet.onOver = () => void rest.cancel().catch(ignored)
-    const copied = await copy(head, { head: body.head, rest }, isChunked, outlet, watch).catch(watch.broken)
-    if (!copied) return
+    // Not asked of the outlet, which another request may have by then.
+    let isOver = false
+    outlet.onOver = () => {
+      isOver = true
+      rest.cancel().catch(ignored)
+    }
+    try {
+      await copy(head, { head: body.head, rest }, { isChunked, outlet, watch, isOver: () => isOver })
+    } catch (reason) {
+      if (!isOver) watch.broken(reason)
+      return
+    }
+    if (isOver) return
     outlet.onOver = undefined
     if (isChunked) outlet.outbox.write(LAST_CHUNK)
   } else put(outlet, head, body.head, isChunked, isChunked)
@@ -44,27 +52,31 @@ export async function upload(head: string, body: Body, outlet: Outlet, watch: Wa
 
 const HAS_LENGTH = /\r\ncontent-length:/i
 
-/** Whether the whole body was handed over; not if the request ended first. */
+interface Way {
+  isChunked: boolean
+  outlet: Outlet
+  watch: Watch
+  isOver: () => boolean
+}
+
+/** Hands the whole body over, unless the request ends first. */
 async function copy(
   head: string,
   { head: first, rest }: Required<Body>,
-  isChunked: boolean,
-  outlet: Outlet,
-  watch: Watch,
-): Promise<boolean> {
+  { isChunked, outlet, watch, isOver }: Way,
+): Promise<void> {
   let before = head
   for (let next: Uint8Array | undefined = first; next; before = '') {
     if (!put(outlet, before, next, isChunked, false)) {
       watch.blocked()
       await room(outlet)
-      if (outlet.isOver) return false
+      if (isOver()) return
     }
     watch.waiting()
     const { value } = await rest.read()
-    if (outlet.isOver) return false
+    if (isOver()) return
     next = value
   }
-  return true
 }
 
 function room(outlet: Outlet): Promise<void> {
