@@ -33,8 +33,10 @@ const HUNG_UP: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EP
 
 /** One connection to an upstream, of one request at a time. */
 export class Connection implements Inlet {
-  /** When it was kept, by the pool's own count. */
-  keptAt = 0
+  /** How long its server keeps it while it is free, in milliseconds, as far as that tells. */
+  keptMs = Number.POSITIVE_INFINITY
+  /** Until when it may be taken, by its site's clock. */
+  freeUntil = 0
   /** What goes up by it. */
   readonly outbox = new Outbox()
   /** Whether the request is whole. */
@@ -63,11 +65,6 @@ export class Connection implements Inlet {
     return this.#isStanding
   }
 
-  /** Whether no request has it: nothing more goes anywhere. */
-  get isOver(): boolean {
-    return this.#told === undefined
-  }
-
   /** Gives it to a request; `mayKeep`: whether there may be another one after it. */
   begin(told: Told, isHead: boolean, mayKeep: boolean): void {
     this.#told = told
@@ -88,9 +85,9 @@ export class Connection implements Inlet {
     this.#over()?.terminate()
   }
 
-  /** Ends it, after what was sent. */
+  /** Ends it in good order. */
   leave(): void {
-    this.#over()?.end()
+    this.#over()?.close()
   }
 
   flow(isWanted: boolean): void {
@@ -116,6 +113,7 @@ export class Connection implements Inlet {
   heard(bytes: Buffer): void {
     // Of what comes out of turn nothing is told to anybody.
     if (!this.#told) this.abandon()
+    else if (!this.#isStanding) this.#fail(malformed())
     else if (this.#answer) this.#read(this.#answer, bytes, 0)
     else if (this.#held) this.#begin(Buffer.concat([this.#held, bytes]), this.#held.length)
     else this.#begin(bytes, 0)
@@ -151,6 +149,7 @@ export class Connection implements Inlet {
     const hasBody = !this.#isHead && head.status !== 204 && head.status !== 304
     const answer = new Received(head, hasBody, this)
     this.#mayKeep &&= head.keeps && !answer.body.isUntilClose
+    this.keptMs = keptMsIn(head)
     this.#answer = answer
     this.#told?.answered(answer)
     // An answer may take long, and who asked for it is much.
@@ -204,6 +203,12 @@ export class Connection implements Inlet {
     over?.()
     return line
   }
+}
+
+/** What `Keep-Alive: timeout=5` says. */
+function keptMsIn({ headers: { 'keep-alive': said } }: Head): number {
+  const [, seconds] = (said !== undefined && /(?:^|[,\t ])timeout=(\d{1,9})(?:$|[,\t ])/i.exec(said)) || []
+  return seconds === undefined ? Number.POSITIVE_INFINITY : 1000 * Number(seconds)
 }
 
 function unreachable(cause?: Error): Problem {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Connection } from './connection.ts'
 import type { Roots } from './roots.ts'
@@ -11,13 +12,14 @@ export interface Line {
   /** Whether it keeps the process from ending. */
   ref(): void
   unref(): void
-  /** Ends it after what was sent. */
-  end(): void
+  /** Ends it in good order, and at once: a peer that does not end its own side holds nothing. */
+  close(): void
   /** Cuts it. */
   terminate(): void
 }
 
-type Socket = Bun.Socket<Connection> & { pause(): void; resume(): void; setKeepAlive(on: boolean, ms: number): void }
+// Not `end`, after which a socket of TLS stays until its peer ends too, and nothing else can close it any more.
+type Socket = Bun.Socket<Connection> & Line & { setKeepAlive(on: boolean, ms: number): void }
 
 /** The way to an address by TCP. */
 export interface Address {
@@ -33,13 +35,13 @@ const ADDRESS = /^[\d.]+$|:/
 const common = {
   data: (socket: Bun.Socket<Connection>, bytes: Buffer) => socket.data.heard(bytes),
   drain: (socket: Bun.Socket<Connection>) => socket.data.outbox.flush(),
-  end: (socket: Bun.Socket<Connection>) => socket.data.ended(true),
   close: (socket: Bun.Socket<Connection>, cause?: Error) => socket.data.ended(false, cause),
   error: (socket: Bun.Socket<Connection>, cause: Error) => socket.data.ended(false, cause),
   connectError: (socket: Bun.Socket<Connection>, cause: Error) => queueMicrotask(() => socket.data.ended(false, cause)),
 }
 const plain = {
   ...common,
+  end: (socket: Bun.Socket<Connection>) => socket.data.ended(true),
   open: (socket: Bun.Socket<Connection>) => {
     socket.data.made(kept(socket))
     socket.data.stands()
@@ -47,6 +49,9 @@ const plain = {
 }
 const secure = {
   ...common,
+  // Never in good order: the runtime does not tell a peer's word that it ends from a cut by anybody on the way
+  // (RFC 9112 section 9.8).
+  end: (socket: Bun.Socket<Connection>) => socket.data.ended(false),
   open: (socket: Bun.Socket<Connection>) => socket.data.made(kept(socket)),
   // Verified by the runtime, name and chain, and again here: nothing may be said to anybody else.
   handshake: (socket: Bun.Socket<Connection>, isTrusted: boolean, cause: Error | null) => {
@@ -77,12 +82,19 @@ function kept(socket: Bun.Socket<Connection>): Line {
   return line
 }
 
+/** A socket of TLS, and what its bytes go through. */
+export interface Tunnelled {
+  readonly socket: TLSSocket
+  /** How far the proxy reads on is known here alone: the socket takes whatever it is given. */
+  readonly tunnel: Duplex
+}
+
 /** A line through a tunnel, where TLS may be inside of TLS: sockets of node:tls can do that, and Bun's cannot. */
-export function tunnelled(connection: Connection, socket: TLSSocket): void {
+export function tunnelled(connection: Connection, { socket, tunnel }: Tunnelled): void {
   connection.made({
     write: bytes => {
       if (socket.destroyed) return -1
-      if (socket.writableNeedDrain) return 0
+      if (tunnel.writableNeedDrain) return 0
       socket.write(bytes)
       return bytes.length
     },
@@ -90,13 +102,13 @@ export function tunnelled(connection: Connection, socket: TLSSocket): void {
     resume: () => socket.resume(),
     ref: () => socket.ref(),
     unref: () => socket.unref(),
-    end: () => socket.end(() => socket.destroy()),
+    close: () => socket.end(() => socket.destroy()),
     terminate: () => socket.destroy(),
   })
   socket.on('secureConnect', () => connection.stands())
   socket.on('data', (bytes: Buffer) => connection.heard(bytes))
-  socket.on('drain', () => connection.outbox.flush())
+  tunnel.on('drain', () => connection.outbox.flush())
   socket.on('error', cause => connection.ended(false, cause))
-  socket.on('end', () => connection.ended(true))
+  socket.on('end', () => connection.ended(false))
   socket.on('close', () => connection.ended(false))
 }

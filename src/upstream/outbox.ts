@@ -26,12 +26,13 @@ export class Outbox {
 
   /** Sends bytes, once the line stands; `false` where the next ones are to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean {
-    if (this.isBroken) return true
+    // No room there, but an end that is about to be told: nothing more is read for it.
+    if (this.isBroken) return false
     this.#waiting.push(bytes)
     this.#bytes += bytes.length
     if (!this.#line) return this.#bytes < MOST_WAITING_BYTES
     if (this.#waiting.length === 1) this.#send(this.#line)
-    return this.isEmpty
+    return this.isEmpty && !this.isBroken
   }
 
   /** There is room. */

@@ -12,31 +12,13 @@ export interface Pool {
   fresh(origin: URL): Connection
 }
 
-// An idle connection goes before the usual servers close it, between one of these and two: a request sent on a closing
-// one is lost.
-const SWEEP_MS = 15_000
+// Usual servers keep a connection for a minute and more; of those that keep it for less, many say so.
+const FREE_MS = 15_000
 
 /** Keeps what is free for the next request, for some milliseconds. */
-export function pool(egress: Egress, connectMs: number, sweepMs = SWEEP_MS): Pool {
+export function pool(egress: Egress, connectMs: number, freeMs = FREE_MS): Pool {
   const sites = new Map<string, Site>()
   const tunnel = egress.proxy && tunnelling(egress.roots, egress.proxy, connectMs)
-  let sweeping: ReturnType<typeof setTimeout> | undefined
-  let sweeps = 0
-
-  function sweep(): void {
-    sweeping = undefined
-    sweeps++
-    let left = 0
-    for (const site of sites.values()) left += site.sweep(sweeps - 1)
-    if (left > 0) plan()
-  }
-  function plan(): number {
-    if (!sweeping) {
-      sweeping = setTimeout(sweep, sweepMs)
-      sweeping.unref()
-    }
-    return sweeps
-  }
 
   function dialling(origin: URL): (connection: Connection) => void {
     const isSecure = origin.protocol === 'https:'
@@ -50,7 +32,7 @@ export function pool(egress: Egress, connectMs: number, sweepMs = SWEEP_MS): Poo
   function siteOf(origin: URL): Site {
     const known = sites.get(origin.origin)
     if (known) return known
-    const site = new Site(dialling(origin), plan)
+    const site = new Site(dialling(origin), freeMs, () => performance.now())
     sites.set(origin.origin, site)
     return site
   }

@@ -1,6 +1,8 @@
 import { Connection, type Home } from './connection.ts'
 
 const MOST_FREE = 256
+// A request sent on a connection that its server is just closing is lost: one that tells when it does is left before.
+const BEFORE_MS = 1000
 /** Connections that are still being made while nobody waits for them: nothing ends those, but minutes. */
 const MOST_ORPHANS = 128
 
@@ -8,19 +10,26 @@ const MOST_ORPHANS = 128
 export class Site implements Home {
   /** Makes what a connection goes over; what comes of that is told later, never at once. */
   readonly dial: (connection: Connection) => void
+  readonly #freeMs: number
   readonly #now: () => number
   readonly #free: Connection[] = []
   readonly #orphans: Connection[] = []
+  #sweeping: ReturnType<typeof setTimeout> | undefined
 
-  /** `now` counts as the pool does, and is called whenever one is kept. */
-  constructor(dial: (connection: Connection) => void, now: () => number) {
+  /** One that is free is not taken after `freeMs` milliseconds, and ended before two of these; `now` in milliseconds. */
+  constructor(dial: (connection: Connection) => void, freeMs: number, now: () => number) {
     this.dial = dial
+    this.#freeMs = freeMs
     this.#now = now
   }
 
   /** One that stands and is free, the last one first, or another one. */
   take(): Connection {
-    return this.#free.pop() ?? this.another()
+    for (let last = this.#free.pop(); last; last = this.#free.pop()) {
+      if (last.freeUntil > this.#now()) return last
+      last.leave()
+    }
+    return this.another()
   }
 
   /** Rather a new one than one that was given up: that may wait long for its next packet. */
@@ -30,9 +39,10 @@ export class Site implements Home {
   }
 
   keep(connection: Connection): void {
-    connection.keptAt = this.#now()
+    connection.freeUntil = this.#now() + Math.min(this.#freeMs, connection.keptMs - BEFORE_MS)
     this.#free.push(connection)
     if (this.#free.length > MOST_FREE) this.#free[0]?.leave()
+    if (!this.#sweeping) this.#plan()
   }
 
   orphan(connection: Connection): void {
@@ -46,9 +56,15 @@ export class Site implements Home {
     }
   }
 
-  /** Ends those that were kept before; gives how many are left. */
-  sweep(before: number): number {
-    for (const connection of this.#free.filter(({ keptAt }) => keptAt < before)) connection.leave()
-    return this.#free.length
+  #plan(): void {
+    this.#sweeping = setTimeout(() => this.#sweep(), this.#freeMs)
+    this.#sweeping.unref()
+  }
+
+  #sweep(): void {
+    const now = this.#now()
+    for (const connection of this.#free.filter(({ freeUntil }) => freeUntil <= now)) connection.leave()
+    this.#sweeping = undefined
+    if (this.#free.length > 0) this.#plan()
   }
 }

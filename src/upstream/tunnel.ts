@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
-import type { Address } from './line.ts'
+import type { Address, Tunnelled } from './line.ts'
 import { ProxyFault } from './proxy-fault.ts'
 import type { Roots } from './roots.ts'
 
@@ -9,7 +8,7 @@ import type { Roots } from './roots.ts'
 const MOST_HEAD_BYTES = 16 * 1024
 
 /** Connects through a forward proxy, with TLS to the other server inside (RFC 9110 section 9.3.6): a socket at once. */
-export function tunnelling(roots: Roots | undefined, proxy: URL, withinMs: number): (to: Address) => TLSSocket {
+export function tunnelling(roots: Roots | undefined, proxy: URL, withinMs: number): (to: Address) => Tunnelled {
   const { isIP, connect: plain } = process.getBuiltinModule('node:net')
   const { connect: secure } = process.getBuiltinModule('node:tls')
   const trusting = { rejectUnauthorized: true, ...(roots && { secureContext: roots.context }) }
@@ -24,12 +23,13 @@ export function tunnelling(roots: Roots | undefined, proxy: URL, withinMs: numbe
     const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
     const asked = `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`
     const servername = isIP(host) ? '' : host
-    return secure({ ...trusting, host, servername, socket: tunnel(near(), asked, withinMs) })
+    const tunnel = dug(near(), asked, withinMs)
+    return { socket: secure({ ...trusting, host, servername, socket: tunnel }), tunnel }
   }
 }
 
 /** What goes to the other server and comes from it, once the proxy has said that it is connected. */
-function tunnel(near: Socket, asked: string, withinMs: number): Duplex {
+function dug(near: Socket, asked: string, withinMs: number): Duplex {
   let isOpen = false
   let first: (() => void) | undefined
   let heard = Buffer.alloc(0)

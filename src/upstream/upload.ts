@@ -6,10 +6,8 @@ export interface Outlet {
   readonly outbox: Pick<Outbox, 'write' | 'onDrain'>
   /** Whether the request is whole. */
   isSent: boolean
-  /** Called once, when the request is over. */
+  /** Called once, when the request is over: nothing more of it goes anywhere. */
   onOver: (() => void) | undefined
-  /** Whether the request is over: nothing more of it goes anywhere. */
-  readonly isOver: boolean
 }
 
 interface Watch {
@@ -37,9 +35,19 @@ export async function upload(head: string, body: Body, outlet: Outlet, watch: Wa
   const isChunked = length === undefined
   if (body.rest) {
     const { rest } = body
-    outlet.onOver = () => void rest.cancel().catch(ignored)
-    const copied = await copy(head, { head: body.head, rest }, length, outlet, watch).catch(watch.broken)
-    if (!copied) return
+    // Not asked of the outlet, which another request may have by then.
+    let isOver = false
+    outlet.onOver = () => {
+      isOver = true
+      rest.cancel().catch(ignored)
+    }
+    try {
+      await copy(head, { head: body.head, rest }, { length, outlet, watch, isOver: () => isOver })
+    } catch (reason) {
+      if (!isOver) watch.broken(reason)
+      return
+    }
+    if (isOver) return
     outlet.onOver = undefined
     if (isChunked) outlet.outbox.write(LAST_CHUNK)
   } else if (isChunked || length === body.head.length) put(outlet, head, body.head, isChunked, isChunked)
@@ -50,14 +58,20 @@ export async function upload(head: string, body: Body, outlet: Outlet, watch: Wa
 
 const LENGTH = /\r\ncontent-length:(.*)\r\n/i
 
-/** Whether the whole body was handed over; not if the request ended first. @throws Error for another length than told */
+interface Way {
+  /** Of the whole body, where its head tells one. */
+  length: number | undefined
+  outlet: Outlet
+  watch: Watch
+  isOver: () => boolean
+}
+
+/** Hands the whole body over, unless the request ends first. @throws Error for another length than told */
 async function copy(
   head: string,
   { head: first, rest }: Required<Body>,
-  length: number | undefined,
-  outlet: Outlet,
-  watch: Watch,
-): Promise<boolean> {
+  { length, outlet, watch, isOver }: Way,
+): Promise<void> {
   const isChunked = length === undefined
   let before = head
   let left = length ?? Number.POSITIVE_INFINITY
@@ -67,15 +81,14 @@ async function copy(
     if (!put(outlet, before, next, isChunked, false)) {
       watch.blocked()
       await room(outlet)
-      if (outlet.isOver) return false
+      if (isOver()) return
     }
     watch.waiting()
     const { value } = await rest.read()
-    if (outlet.isOver) return false
+    if (isOver()) return
     next = value
   }
   if (!(isChunked || left === 0)) throw otherLength()
-  return true
 }
 
 /** What is too long would be the beginning of another request, and what is too short would take one in. */

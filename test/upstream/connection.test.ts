@@ -10,7 +10,7 @@ import { strictly } from '../kit/strict.ts'
 const OK = answerBytes('200 OK', {}, 'ok')
 
 /** A connection whose line is made of nothing, given to a GET; what is told of it. */
-function standing(method = 'GET') {
+function standing(method = 'GET', isStanding = true) {
   const told: string[] = []
   let answer: Answer | undefined
   const home: Home = {
@@ -34,10 +34,10 @@ function standing(method = 'GET') {
     resume: () => void told.push('resumed'),
     ref: () => undefined,
     unref: () => undefined,
-    end: () => void told.push('left'),
+    close: () => void told.push('left'),
     terminate: () => void told.push('cut'),
   })
-  connection.stands()
+  if (isStanding) connection.stands()
   connection.isSent = true
   return { connection, told, user, answer: () => answer }
 }
@@ -81,6 +81,12 @@ test.each(['x', OK, 'HTTP/1.1 103 Early Hints\r\n\r\n'])('a byte out of turn cut
   later.connection.heard(Buffer.from(OK))
   later.connection.heard(Buffer.from(evil))
   expect(later.told).toEqual(['kept', 'cut'])
+})
+
+test('what is said before it is known who speaks is no answer', () => {
+  const { connection, told, answer } = standing('GET', false)
+  connection.heard(Buffer.from(OK))
+  expect([answer(), told]).toEqual([undefined, ['cut', 'upstream_malformed']])
 })
 
 test('an answer before the request is whole, or to a write that failed, leaves no connection', () => {

@@ -13,13 +13,14 @@ function served() {
   let tick = 0
   const site = new Site(
     connection => void dialled.push(connection),
+    15_000,
     () => tick,
   )
   const stand = (connection: Connection) => {
     const end = () => void ended.push(connection)
     const none = () => undefined
     const flow = { pause: none, resume: none, ref: none, unref: none }
-    const line = { ...flow, write: (bytes: Uint8Array) => bytes.length, end, terminate: end }
+    const line = { ...flow, write: (bytes: Uint8Array) => bytes.length, close: end, terminate: end }
     connection.made(line)
     connection.stands()
   }
@@ -30,7 +31,7 @@ function served() {
     connection.isSent = true
     return connection
   }
-  const answered = (connection: Connection) => connection.heard(OK)
+  const answered = (connection: Connection, bytes = OK) => connection.heard(bytes)
   const at = (now: number) => {
     tick = now
   }
@@ -51,9 +52,38 @@ test('one that was free too long is ended, and never taken', () => {
   const { site, ended, ask, answered, at } = served()
   const [old, young] = [ask(), ask()]
   answered(old)
-  at(1)
+  at(14_999)
+  expect(site.take()).toBe(old)
+  ask(old)
+  answered(old)
   answered(young)
-  expect([site.sweep(1), ended, site.take()]).toEqual([1, [old], young])
+  at(29_998)
+  expect([site.take(), site.take()]).toEqual([young, old])
+  ask(old)
+  answered(old)
+  at(44_998)
+  expect([site.take().isStanding, ended]).toEqual([false, [old]])
+})
+
+test.each([
+  ['timeout=5', 3999],
+  ['timeout=5, max=100', 3999],
+  ['max=100, Timeout=5', 3999],
+  ['timeout=1', -1],
+  ['timeout=60', 14_999],
+  ['timeout=soon', 14_999],
+  ['mytimeout=5', 14_999],
+])('one that its server soon closes is not taken then: Keep-Alive: %s', (said, lastly) => {
+  const { site, ended, ask, answered, at } = served()
+  const connection = ask()
+  answered(connection, Buffer.from(answerBytes('200 OK', { 'Keep-Alive': said }, 'ok')))
+  at(lastly + 1)
+  expect([site.take().isStanding, ended]).toEqual([false, [connection]])
+  if (lastly < 0) return
+  const other = ask()
+  answered(other, Buffer.from(answerBytes('200 OK', { 'Keep-Alive': said }, 'ok')))
+  at(lastly + 1 + lastly)
+  expect(site.take()).toBe(other)
 })
 
 test('one that ends while it is free is never taken', () => {

@@ -218,6 +218,34 @@ describe('a tunnel', () => {
     expect({ size, complete: answer.complete }).toEqual({ size: 2_000_000, complete: true })
   })
 
+  test('takes a body no faster than the other side reads', async () => {
+    const { egress, upstream } = await behindProxy(async wire => {
+      await wire.seen('\r\n\r\n')
+      wire.pause()
+    })
+    let reads = 0
+    const block = new Uint8Array(65_536)
+    const read = async () => ({ done: ++reads > 1000, value: reads > 1000 ? undefined : block })
+    const leaving = new AbortController()
+    const rest = { read, cancel: () => Promise.resolve() }
+    const asked = { method: 'POST', body: { head: block, rest }, signal: leaving.signal }
+    const sent = problemOf(() => sending(egress)(ELSEWHERE, asked))
+    await upstream.first().then(wire => wire.seen('\r\n\r\n'))
+    for (let before = -1; before < reads; await Bun.sleep(100)) before = reads
+    leaving.abort()
+    expect((await sent).code).toBe('client_gone')
+    expect(reads).toBeLessThan(900)
+  })
+
+  test('that is cut never makes an answer whole', async () => {
+    const { egress } = await behindProxy(async wire => {
+      await wire.message()
+      await wire.send('HTTP/1.1 200 OK\r\n\r\nhalf of')
+      wire.fin()
+    })
+    expect((await problemOf(async () => textOf(await sending(egress)()))).code).toBe('upstream_unreachable')
+  })
+
   test('that breaks under way breaks the answer', async () => {
     const { egress, proxy } = await behindProxy(async wire => {
       await wire.message()

@@ -227,7 +227,7 @@ describe('what goes up with a length', () => {
     const written: Buffer[] = []
     const told: string[] = []
     const outbox = { onDrain: undefined, write: (bytes: Uint8Array) => written.push(Buffer.from(bytes)) > 0 }
-    const outlet: Outlet = { outbox, isSent: false, onOver: undefined, isOver: false }
+    const outlet: Outlet = { outbox, isSent: false, onOver: undefined }
     const tell = (what: string) => () => void told.push(what)
     const watch = { waiting: () => undefined, blocked: tell('blocked'), sent: tell('sent'), broken: tell('broken') }
     const read = async () => {
