@@ -41,8 +41,8 @@ export function tapped(source: Source, watch: Watch): ReadableStream<Uint8Array>
   return new ReadableStream(new Tapped(source, watch))
 }
 
-// One object, and bytes go from socket to socket within a turn: a generator keeps fifteen more while a stream is open, and
-// takes five promises and an immediate for each event.
+// One object, and bytes go from socket to socket within a turn. A generator over an iterator kept 26 objects more while a
+// stream is open, and took a third more instructions for each event.
 class Tapped implements Taker {
   readonly type = 'direct'
   readonly #source: Source
