@@ -1,63 +1,18 @@
-import { afterAll, afterEach, describe, expect, test } from 'bun:test'
-import { rmSync, writeFileSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
-import type { Body } from '../../src/upstream/body.ts'
 import { calls, isUnsent } from '../../src/upstream/call.ts'
 import type { Egress } from '../../src/upstream/egress.ts'
-import type { Answer } from '../../src/upstream/received.ts'
-import { rootsIn } from '../../src/upstream/roots.ts'
-import { transport } from '../../src/upstream/transport.ts'
-import { forLocalhost, forOther, ROOT } from '../kit/certificates.ts'
-import { connectProxy } from '../kit/connect-proxy.ts'
-import { freshDirectory } from '../kit/directory.ts'
+import { behindProxies, ELSEWHERE, OK, sending, textOf } from '../kit/behind-proxy.ts'
+import { forLocalhost, forOther } from '../kit/certificates.ts'
 import { problemOf } from '../kit/problem.ts'
-import { type Reply, rawUpstream } from '../kit/raw.ts'
 import { answerBytes, CHUNKED, chunk, eventually, stages } from '../kit/stage.ts'
 import { terminate } from '../kit/terminator.ts'
 
-const { also, clear } = stages()
-afterEach(clear)
-const directory = freshDirectory()
-afterAll(() => rmSync(directory, { recursive: true }))
-const file = join(directory, 'root.pem')
-writeFileSync(file, ROOT)
-const roots = rootsIn(file)
-
-const ELSEWHERE = 'https://other.example'
-const OK = answerBytes('200 OK', {}, 'ok')
-const PASSWORD = 'hunter%402'
-
-/** A server that shows itself as `other.example`, reached by a proxy alone. */
-async function behindProxy(reply: Reply = OK, behaviour: Parameters<typeof connectProxy>[1] = {}) {
-  const upstream = also(await rawUpstream(reply))
-  const target = also(await terminate(upstream.url, forOther))
-  const proxy = also(await connectProxy(target.url, behaviour))
-  const url = new URL(proxy.url)
-  url.username = 'ada'
-  url.password = PASSWORD
-  return { upstream, target, proxy, egress: { roots, proxy: url } }
-}
-
-interface Asked {
-  method?: string
-  body?: Body | null
-  signal?: AbortSignal
-}
-
-const patience = { connectMs: 3000, bodyMs: 3000, headerMs: 3000 }
-function sending(egress: Egress, connectMs = 3000) {
-  const send = transport({ ...patience, connectMs }, egress)
-  return (url = ELSEWHERE, { method = 'GET', body = null, signal = new AbortController().signal }: Asked = {}) =>
-    send({ origin: new URL(url), method, path: '/a?b', headers: {}, body, signal, reached: () => undefined })
-}
-
-async function textOf(answer: Answer): Promise<string> {
-  let text = ''
-  for await (const bytes of answer) text += bytes
-  return text
-}
+const on = stages()
+const { also } = on
+afterEach(on.clear)
+const behindProxy = behindProxies(on)
 
 type Ask = (egress: Egress, url?: string) => Promise<string>
 const ways: [string, Ask][] = [
@@ -70,7 +25,6 @@ const ways: [string, Ask][] = [
         .then(answer => answer.text()),
   ],
 ]
-const MANY = 4 * 2 ** 20
 const SMALL = { headers: {}, withinMs: 3000, maxBytes: 100 }
 
 describe.each(ways)('%s through a proxy', (_, ask) => {
@@ -168,82 +122,6 @@ describe('a tunnel', () => {
     expect([proxy.heads.length, proxy.open()]).toEqual([1, 1])
     answer.destroy()
     await eventually(() => proxy.open() === 0)
-  })
-
-  test('carries a long body up and down, and trailers', async () => {
-    const { egress } = await behindProxy(async wire => {
-      await wire.seen('0\r\n\r\n')
-      const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Usage\r\n\r\n'
-      await wire.send(`${head}${chunk('d'.repeat(MANY))}0\r\nX-Usage: ${wire.size}\r\n\r\n`)
-    })
-    const pieces = Array.from({ length: 32 }, () => new Uint8Array(MANY / 32).fill(117))
-    const rest = new Blob(pieces.slice(1)).stream().getReader()
-    const body = { head: pieces[0]!, rest: rest as NonNullable<Body['rest']> }
-    const answer = await sending(egress)(ELSEWHERE, { method: 'POST', body })
-    expect((await textOf(answer)).length).toBe(MANY)
-    expect(Number(answer.trailers['x-usage'])).toBeGreaterThan(MANY)
-  })
-
-  test('reads no faster than whoever asked', async () => {
-    let sent = 0
-    const { egress, upstream } = await behindProxy(async wire => {
-      await wire.message()
-      await wire.send(CHUNKED)
-      for (; wire.ended === 'open'; sent += 65_536) await wire.send(chunk('f'.repeat(65_536)))
-    })
-    const answer = await sending(egress)()
-    await answer[Symbol.asyncIterator]().next()
-    let before = -1
-    while (before < sent) {
-      before = sent
-      await Bun.sleep(100)
-    }
-    answer.destroy()
-    await upstream.first().then(wire => wire.gone())
-    expect(sent).toBeLessThan(64 * 2 ** 20)
-  })
-
-  test('that ends with the answer is read to its end, however slowly', async () => {
-    const { egress } = await behindProxy(async wire => {
-      await wire.message()
-      await wire.send(answerBytes('200 OK', { Connection: 'close' }, 'x'.repeat(2_000_000)))
-      wire.fin()
-    })
-    const answer = await sending(egress)()
-    let size = 0
-    for await (const bytes of answer) {
-      size += bytes.length
-      await Bun.sleep(2)
-    }
-    expect({ size, complete: answer.complete }).toEqual({ size: 2_000_000, complete: true })
-  })
-
-  test('takes a body no faster than the other side reads', async () => {
-    const { egress, upstream } = await behindProxy(async wire => {
-      await wire.seen('\r\n\r\n')
-      wire.pause()
-    })
-    let reads = 0
-    const block = new Uint8Array(65_536)
-    const read = async () => ({ done: ++reads > 1000, value: reads > 1000 ? undefined : block })
-    const leaving = new AbortController()
-    const rest = { read, cancel: () => Promise.resolve() }
-    const asked = { method: 'POST', body: { head: block, rest }, signal: leaving.signal }
-    const sent = problemOf(() => sending(egress)(ELSEWHERE, asked))
-    await upstream.first().then(wire => wire.seen('\r\n\r\n'))
-    for (let before = -1; before < reads; await Bun.sleep(100)) before = reads
-    leaving.abort()
-    expect((await sent).code).toBe('client_gone')
-    expect(reads).toBeLessThan(900)
-  })
-
-  test('that is cut never makes an answer whole', async () => {
-    const { egress } = await behindProxy(async wire => {
-      await wire.message()
-      await wire.send('HTTP/1.1 200 OK\r\n\r\nhalf of')
-      wire.fin()
-    })
-    expect((await problemOf(async () => textOf(await sending(egress)()))).code).toBe('upstream_unreachable')
   })
 
   test('that breaks under way breaks the answer', async () => {
