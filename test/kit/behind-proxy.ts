@@ -16,13 +16,12 @@ const directory = freshDirectory()
 const file = join(directory, 'root.pem')
 writeFileSync(file, ROOT)
 
-/** Those that sign what the kit's servers show. */
-export const roots = rootsIn(file)
+const roots = rootsIn(file)
 rmSync(directory, { recursive: true })
 
 export const ELSEWHERE = 'https://other.example'
 export const OK = answerBytes('200 OK', {}, 'ok')
-export const PASSWORD = 'hunter%402'
+const PASSWORD = 'hunter%402'
 
 /** Makes servers that show themselves as `other.example`, each reached by a proxy alone. */
 export const behindProxies =
