@@ -7,7 +7,7 @@ import { treeCpuMicroseconds } from '../proc.ts'
 import { load } from '../wrk.ts'
 import { type Cast, inTurn } from './cast.ts'
 
-const [SECONDS, WARM_SECONDS] = [1, 6]
+const [SECONDS, WARM_SECONDS] = [1, 5]
 const CONNECTIONS = 32
 
 /** A way to be asked, that differs from the headline in one thing. */
