@@ -116,9 +116,18 @@ export async function stage(given?: string): Promise<Stage> {
 
 const outputOf = (directory: string, name: string, port: number | string) => join(directory, `${name}-${port}.out`)
 
+const answers = (url: string) =>
+  fetch(`${url}/health`).then(
+    () => true,
+    () => false,
+  )
+
 /** Starts what a stage has, and waits until it answers. */
 function beginning(directory: string, children: Map<number, Bun.Subprocess>) {
   return async (name: string, core: string, command: string[], port: number, env = {}): Promise<Subject> => {
+    const url = `http://127.0.0.1:${port}`
+    if (await answers(url))
+      throw new Error(`something else answers at ${url}: end it, or its figures were taken for ours`)
     const child = Bun.spawn(['taskset', '-c', core, ...command], {
       cwd: directory,
       env: { PATH: process.env['PATH'] ?? '', ...env },
@@ -126,12 +135,9 @@ function beginning(directory: string, children: Map<number, Bun.Subprocess>) {
       stderr: Bun.file(join(directory, `${name}-${port}.err`)),
     })
     children.set(child.pid, child)
-    const url = `http://127.0.0.1:${port}`
-    for (const giveUp = performance.now() + PATIENT_MS; !(await fetch(`${url}/health`).catch(() => undefined)); ) {
+    for (const giveUp = performance.now() + PATIENT_MS; !(await answers(url)); await Bun.sleep(LOOK_MS))
       if (performance.now() > giveUp)
         throw new Error(`${name} does not answer: ${readFileSync(join(directory, `${name}-${port}.err`))}`)
-      await Bun.sleep(LOOK_MS)
-    }
     return { name, url, pid: child.pid }
   }
 }
