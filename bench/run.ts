@@ -35,9 +35,9 @@ async function governed(cast: Cast): Promise<Table[]> {
   return [...tables, { title: 'resident memory under that load, MB', rows: [row] }, started]
 }
 
-for (const tool of ['nginx', 'wrk', 'h2load', 'taskset']) {
+for (const tool of ['nginx', 'wrk', 'taskset']) {
   if (Bun.which(tool)) continue
-  const packages = 'nginx-light wrk nghttp2-client util-linux'
+  const packages = 'nginx-light wrk util-linux'
   process.stderr.write(`bench: ${tool} is missing; on Debian: apt-get install ${packages}\n`)
   process.exit(2)
 }

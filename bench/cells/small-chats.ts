@@ -1,5 +1,5 @@
 import { added, type Figure, median, spread, type Table, times } from '../figures.ts'
-import { paced } from '../h2load.ts'
+import { paced } from '../paced.ts'
 import type { Subject } from '../parts.ts'
 import { load, type Round } from '../wrk.ts'
 import { type Cast, inTurn } from './cast.ts'
@@ -66,9 +66,9 @@ async function inTime(cast: Cast, subjects: readonly Subject[]): Promise<Table> 
 
 /** All at the rate that is half of what sealgate can, by the clock. */
 async function atHalf(cast: Cast, subjects: readonly Subject[], peak: number): Promise<Table> {
-  const { on, directory, rounds } = cast
+  const { on, rounds } = cast
   const rate = Math.max(32, Math.floor(peak / 2))
-  const how = { directory, authorization: on.authorization, rate, connections: 16, seconds: SECONDS }
+  const how = { authorization: on.authorization, rate, seconds: SECONDS }
   const found = await inTurn(subjects, rounds, subject => paced(subject, how))
   const of = (at: number, figure: 'rate' | 'p50' | 'p99') => (found[at] ?? []).map(round => round[figure])
   return {
