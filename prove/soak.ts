@@ -23,6 +23,7 @@ const RISE_MB = 1
 // Of what a tenth of the requests uses and then waits for the next one.
 const DESCRIPTORS = 16
 const SLOWER = 1.5
+const mb = (megabytes: number) => megabytes.toFixed(2)
 
 await claim(
   {
@@ -81,8 +82,6 @@ async function prove(ground: Ground): Promise<Figure[]> {
   await keep(samples.samples, events)
   return [...figures(load.outcome, samples.samples), await ledgerFigure(postgres.url, enclave.books)]
 }
-
-const mb = (megabytes: number) => megabytes.toFixed(2)
 
 async function keep(samples: readonly Sample[], events: readonly { minute: number; what: string }[]): Promise<void> {
   const folder = join(process.cwd(), 'soak-result')
