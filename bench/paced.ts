@@ -26,8 +26,8 @@ const WARM_SECONDS = 1
 const PATIENT_MS = 2000
 
 /**
- * Sends small chats at even distances, whether those before have been answered or not. (h2load and wrk send by the clock
- * too, but one from every connection in the same moment: all but the first of these wait for the others.)
+ * Sends small chats at even distances, whether those before have been answered or not. (h2load sends by the clock too, but
+ * one from every connection in the same moment: all but the first of these wait for the others.)
  */
 export async function paced({ url }: Subject, { authorization, rate, seconds }: Pace): Promise<Paced> {
   const signal = AbortSignal.timeout((WARM_SECONDS + seconds) * 1000 + PATIENT_MS)
@@ -48,7 +48,6 @@ export async function paced({ url }: Subject, { authorization, rate, seconds }: 
     while (all.length < due) all.push(one(all.length >= WARM_SECONDS * rate).catch(() => void failed++))
     await Bun.sleep(1)
   }
-
   await Promise.all(all)
   return { rate: took.length / seconds, p50: quantile(took, 0.5), p99: quantile(took, 0.99), failed }
 }
