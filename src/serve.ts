@@ -16,7 +16,7 @@ import { clusterNews, opened, teeOf } from './opening.ts'
 import { faultOf, type Log } from './protocol/log.ts'
 import { passagesIn } from './protocol/passages.ts'
 import { Secret } from './protocol/secret.ts'
-import { REST_MS, releaseCode, resting, usedMs } from './resting.ts'
+import { givingBack, REST_MS } from './resting.ts'
 import type { Config } from './settings.ts'
 import { fields } from './store/fields.ts'
 import type { Keys } from './store/keys.ts'
@@ -118,7 +118,7 @@ export async function serve(given: Config, { write, onSignal, sockets = SOCKETS,
   if (dev) write(await dev.banner(`${pair ? 'https' : 'http'}://${displayed(config.HOST)}:${listener.port}`))
   const acts = { sweep, heedBans, reconcile, ...store }
   const beats = [...beating(acts, isFirst, log), setInterval(() => open?.renew(), RENEW_MS)]
-  beats.push(setInterval(resting({ usedMs, release: releaseCode }), REST_MS))
+  beats.push(setInterval(givingBack(store), REST_MS))
   if (source && pair) beats.push(renewals(source, pair, listener, log))
 
   await listener.drained({ seconds: config.DRAIN_SECONDS, onSignal, log })

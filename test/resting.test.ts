@@ -1,38 +1,47 @@
+import { heapStats } from 'bun:jsc'
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { REST_MS, releaseCode, resting, unchanged } from '../src/resting.ts'
+import { REST_MS, releaseCode, resting, shrinkHeap, unchanged } from '../src/resting.ts'
 
-/** What is released of a process that uses so many milliseconds in each stretch. */
-function releasedWhile(stretches: readonly number[]): boolean[] {
-  const released: boolean[] = []
-  let [used, count] = [0, 0]
+/** In which of the stretches something is given back, of a process that uses so many milliseconds in each. */
+function givenBackWhile(stretches: readonly number[]) {
+  const [released, shrunk]: [number[], number[]] = [[], []]
+  let [used, at] = [0, 0]
   const rest = resting({
     usedMs: () => used,
-    release: () => {
-      count++
-    },
+    release: () => released.push(at),
+    shrink: () => shrunk.push(at),
   })
   for (const stretch of stretches) {
-    const before = count
+    at++
     used += stretch
     rest()
-    released.push(count > before)
   }
-  return released
+  return { released, shrunk }
 }
+
+// Of one core, in milliseconds of a stretch: nobody asks, somebody does, many do.
+const [quiet, asked, busy] = [0.003, 0.04, 0.5].map(share => share * REST_MS) as [number, number, number]
 
 const mapping = (place: string, changed: number) =>
   `${place}\nSize: 80 kB\nRss: 40 kB\nAnonymous: ${String(changed).padStart(8)} kB\nVmFlags: rd ex mr mw me\n`
 
 describe('memory is given back', () => {
   test('after the start, and ever more seldom while nothing happens', () => {
-    const released = releasedWhile(Array(40).fill(20)).flatMap((isReleased, at) => (isReleased ? [at + 1] : []))
-    expect(released).toEqual([1, 2, 4, 8, 16, 32])
+    const doublings = [1, 2, 4, 8, 16, 32]
+    expect(givenBackWhile(Array(40).fill(quiet))).toEqual({ released: doublings, shrunk: doublings })
   })
 
   test('after each busy time, when it is over', () => {
-    const busy = REST_MS / 2
-    expect(releasedWhile([busy, busy, 20, 20, 20, busy, 20])).toEqual([false, false, true, true, false, false, true])
+    const { released, shrunk } = givenBackWhile([busy, busy, quiet, quiet, quiet, busy, quiet])
+    expect(released).toEqual([3, 4, 7])
+    expect(shrunk).toEqual([3, 4, 7])
+  })
+
+  test('but nothing that requests need, while some come', () => {
+    const { released, shrunk } = givenBackWhile([busy, asked, asked, quiet, asked, quiet])
+    expect(released).toEqual([2, 3, 5])
+    expect(shrunk).toEqual([4, 6])
   })
 
   test('only what is mapped of the program and was not changed', () => {
@@ -49,6 +58,21 @@ describe('memory is given back', () => {
       { from: 0x200000n, to: 0x300000n },
       { from: 0x1a40000n, to: 0x684a000n },
     ])
+  })
+
+  test('the engine drops what it compiled, and compiles it anew', async () => {
+    const compiled = (name: string) => {
+      const run = new Function('at', `return at + ${name.length}`) as (at: number) => number
+      for (let at = 0; at < 1000; at++) run(at)
+      return run
+    }
+    const runs = Array.from({ length: 2000 }, (_, at) => compiled(`${at}`))
+    Bun.gc(true)
+    const before = heapStats().heapSize
+    shrinkHeap()
+    for (let waits = 0; heapStats().heapSize >= before && waits < 100; waits++) await Bun.sleep(20)
+    expect(heapStats().heapSize).toBeLessThan(before)
+    expect(runs.map(run => run(1)).slice(-1)).toEqual([5])
   })
 
   test.if(process.platform === 'linux')('and the program runs on without it', () => {

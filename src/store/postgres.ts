@@ -101,6 +101,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     },
     isAlone: () => ask(() => isAlone(handle.pool(), { all, self })),
     compact: () => compact(poolAt(current(), { ...session, connections: 1, statementMs: 0 })),
+    forget: () => undefined,
     aheadMs: clock.aheadMs,
     compareClocks: compare,
     close: () => {

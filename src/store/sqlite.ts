@@ -22,19 +22,7 @@ const PROBE = 'UPDATE migrations SET number = number WHERE number = 1'
  * written by a newer sealgate.
  */
 export async function openSqlite(path: string): Promise<Store> {
-  const file = await atStart(path, () => openFile(path))
-  if (await atStart(path, () => isForeign(file))) {
-    file.close()
-    throw new StoreFault(`The database ${path} belongs to another application: use another DATABASE_URL.`)
-  }
-  const version = await atStart(path, () => versionOf(file))
-  if (version > MIGRATIONS.length) {
-    file.close()
-    throw new StoreFault(
-      `The database ${path} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
-    )
-  }
-  if (version > 0) await atStart(path, () => inspect(file))
+  const { file, version } = await ourFile(path)
   const db = drizzle(file) as unknown as Database
   const together = transactionsOf(file)
   const lookedAfter = () => (path === ':memory:' ? { areOurs: () => true } : filesOf(path, () => renewWal(file)))
@@ -86,6 +74,7 @@ export async function openSqlite(path: string): Promise<Store> {
       return alone
     },
     compact: () => ask(() => compact(file)),
+    forget: () => file.run('PRAGMA shrink_memory'),
     ...ONE_CLOCK,
     close: async () => {
       flush()
@@ -93,6 +82,24 @@ export async function openSqlite(path: string): Promise<Store> {
       file.close()
     },
   }
+}
+
+/** Opens the file, and looks whether it may be used. @throws StoreFault */
+async function ourFile(path: string): Promise<{ file: SqliteFile; version: number }> {
+  const file = await atStart(path, () => openFile(path))
+  if (await atStart(path, () => isForeign(file))) {
+    file.close()
+    throw new StoreFault(`The database ${path} belongs to another application: use another DATABASE_URL.`)
+  }
+  const version = await atStart(path, () => versionOf(file))
+  if (version > MIGRATIONS.length) {
+    file.close()
+    throw new StoreFault(
+      `The database ${path} has schema ${version}, this binary knows ${MIGRATIONS.length}: start a newer sealgate, or use another DATABASE_URL.`,
+    )
+  }
+  if (version > 0) await atStart(path, () => inspect(file))
+  return { file, version }
 }
 
 /**

@@ -49,6 +49,8 @@ export interface Store {
    * Only where no other process has the database open.
    */
   compact(): Promise<void>
+  /** Gives back the memory that holds what was read last; who asks again reads it anew. */
+  forget(): void
   /** Milliseconds by which the database's clock is ahead of this machine's, as far as it is certain. */
   aheadMs(): number
   /** Looks anew by how much it is: to be called each minute. @throws Problem `database_unavailable` */

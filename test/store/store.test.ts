@@ -94,6 +94,16 @@ describe.each(engines)('on $name', ({ fresh, run }) => {
     expect(await store.isWritable()).toBe(false)
   })
 
+  test('what was forgotten is read anew, and what is being written is written', async () => {
+    const { store } = await open()
+    await store.atomically(write(insert(store), 'j_ada', 'j_bob'))
+    const written = store.share(() => insert(store).execute({ owner: 'j_eve', fullAt: 1 }))
+    store.forget()
+    await written
+    store.forget()
+    expect((await rows(store)).map(({ owner }) => owner).sort()).toEqual(['j_ada', 'j_bob', 'j_eve'])
+  })
+
   test('a database that takes writes says so', async () => {
     expect(await (await open()).store.isWritable()).toBe(true)
   })
