@@ -26,12 +26,13 @@ try {
   const found = await inTurn(subjects, ROUNDS, async subject => {
     const { cpu, failed } = await load(subject, options)
     if (failed > 0) throw new Error(`${failed} streams failed`)
-    return cpu
+    return { cpu }
   })
-  const [first = []] = found
+  const costs = found.map(all => all.map(({ cpu }) => cpu))
+  const [first = []] = costs
   const more = (mine: readonly number[], length: number) =>
     spread(mine.map((cost, round) => (cost - (first[round] ?? Number.NaN)) / (length - 1)))
-  const rows = found.map((mine, at) => ({
+  const rows = costs.map((mine, at) => ({
     events: LENGTHS[at] ?? 0,
     'CPU µs/stream': spread(mine),
     'of each event after the first': at === 0 ? '–' : more(mine, LENGTHS[at] ?? 0),

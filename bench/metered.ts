@@ -1,6 +1,6 @@
 // bun bench/metered.ts [rounds]: what metering a sealed stream by its trailer adds to each event, in rounds that take turns.
 import http from 'node:http'
-import { inTurn } from './cells/cast.ts'
+import { inTurn, type Told } from './cells/cast.ts'
 import { added, type Figure, markdown, median, quantile, spread } from './figures.ts'
 import { type Subject, stage } from './parts.ts'
 import { type Timing, timed } from './timing.ts'
@@ -36,11 +36,11 @@ try {
   ]
   for (const subject of subjects) await round(subject, on.authorization)
   const found = await inTurn(subjects, ROUNDS, subject => round(subject, on.authorization))
-  type Name = keyof Awaited<ReturnType<typeof round>>
+  type Name = keyof Told<Awaited<ReturnType<typeof round>>>
   const of = (at: number, name: Name) => (found[at] ?? []).map(one => one[name])
   const row = (name: string, figure: (name: Name) => Figure) => {
-    const names = Object.keys(found[0]?.[0] ?? {}) as Name[]
-    return { name, ...Object.fromEntries(names.map(each => [each, figure(each)])) }
+    const figures = (Object.keys(found[0]?.[0] ?? {}) as Name[]).filter(each => each !== 'stolen')
+    return { name, ...Object.fromEntries(figures.map(each => [each, figure(each)])) }
   }
   const rows = [
     ...subjects.map(({ name }, at) => row(name, figure => spread(of(at, figure)))),

@@ -34,11 +34,8 @@ try {
   for (const [at, name] of STRETCHES.entries()) subjects.push(await on.stretch(name, upstream, 7632 + at))
   const options = { directory, authorization: on.authorization, connections: 32 }
   for (const subject of subjects) await load(subject, { ...options, seconds: WARM_SECONDS })
-  const costs = await inTurn(
-    subjects,
-    ROUNDS,
-    async subject => (await load(subject, { ...options, seconds: SECONDS })).cpu,
-  )
+  const found = await inTurn(subjects, ROUNDS, subject => load(subject, { ...options, seconds: SECONDS }))
+  const costs = found.map(rounds => rounds.map(({ cpu }) => cpu))
   const rows = costs.map((mine, at) => ({
     with: STRETCHES[at] ?? '',
     'CPU µs/request': spread(mine),

@@ -42,6 +42,7 @@ interface Figures {
   readonly statements: number
   readonly logged: number
   readonly written: number
+  readonly stolen: number
 }
 
 /** PostgreSQL, and its first process, whose children serve. */
@@ -137,6 +138,7 @@ function tables(all: readonly Gateway[], found: readonly (readonly Figures[])[],
         'beside one': times(costs(index), costs(index - workers + 1)),
         'PostgreSQL CPU µs/request': engine === 'SQLite' ? 'in the gateway' : spread(of(index, 'databaseCpu')),
         'busier worker %': workers === 1 ? '–' : spread(of(index, 'share')),
+        'stolen %': spread(of(index, 'stolen')),
         failed: sum(of(index, 'failed')),
       })),
     },

@@ -33,7 +33,7 @@ export async function kinds(cast: Cast): Promise<Table> {
     }
     for (const kind of all) await round(kind, WARM_SECONDS)
     const found = await inTurn(all, cast.rounds * 2, kind => round(kind))
-    const of = (at: number, figure: 'rate' | 'cpu') => (found[at] ?? []).map(each => each[figure])
+    const of = (at: number, figure: 'rate' | 'cpu' | 'stolen') => (found[at] ?? []).map(each => each[figure])
     for (const subject of new Set(all.map(({ subject }) => subject))) await on.end(subject)
     return {
       title: `small chats, ${CONNECTIONS} at once; each line differs from the first in what it names`,
@@ -42,6 +42,7 @@ export async function kinds(cast: Cast): Promise<Table> {
         'requests/s': spread(of(at, 'rate')),
         'CPU µs/request': spread(of(at, 'cpu')),
         '× the first': times(of(at, 'cpu'), of(0, 'cpu')),
+        'stolen %': spread(of(at, 'stolen')),
         failed: (found[at] ?? []).reduce((sum, { failed }) => sum + failed, 0),
       })),
     }

@@ -2,7 +2,7 @@ import { added, type Figure, median, spread, type Table, times } from '../figure
 import { paced } from '../paced.ts'
 import type { Subject } from '../parts.ts'
 import { load, type Round } from '../wrk.ts'
-import { type Cast, inTurn } from './cast.ts'
+import { type Cast, inTurn, type Told } from './cast.ts'
 
 const SECONDS = 2
 // A younger process of ours spends much of its time on compiling itself; nginx does not.
@@ -27,7 +27,7 @@ const wrk = ({ on, directory }: Cast, connections: number, seconds = SECONDS) =>
 
 async function closedLoop(cast: Cast, subjects: readonly Subject[], connections: number): Promise<Table> {
   const found = await inTurn(subjects, cast.rounds, subject => load(subject, wrk(cast, connections)))
-  const of = (at: number, figure: keyof Round) => (found[at] ?? []).map(round => round[figure])
+  const of = (at: number, figure: keyof Told<Round>) => (found[at] ?? []).map(round => round[figure])
   const inMicroseconds = (at: number, figure: 'p50' | 'p99') => of(at, figure).map(ms => ms * 1000)
   return {
     title: `small chats, ${connections} at once, each when the one before is answered`,
@@ -38,6 +38,7 @@ async function closedLoop(cast: Cast, subjects: readonly Subject[], connections:
       'CPU × nginx': times(of(at, 'cpu'), of(1, 'cpu')),
       'added p50 µs': at === 0 ? '–' : added(inMicroseconds(at, 'p50'), inMicroseconds(0, 'p50')),
       'added p99 µs': at === 0 ? '–' : added(inMicroseconds(at, 'p99'), inMicroseconds(0, 'p99')),
+      'stolen %': spread(of(at, 'stolen')),
       failed: of(at, 'failed').reduce((sum, failed) => sum + failed, 0),
     })),
   }
@@ -70,7 +71,7 @@ async function atHalf(cast: Cast, subjects: readonly Subject[], peak: number): P
   const rate = Math.max(32, Math.floor(peak / 2))
   const how = { authorization: on.authorization, rate, seconds: SECONDS }
   const found = await inTurn(subjects, rounds, subject => paced(subject, how))
-  const of = (at: number, figure: 'rate' | 'p50' | 'p99') => (found[at] ?? []).map(round => round[figure])
+  const of = (at: number, figure: 'rate' | 'p50' | 'p99' | 'stolen') => (found[at] ?? []).map(round => round[figure])
   return {
     title: `small chats by the clock, at ${rate} a second: half of sealgate's peak`,
     rows: subjects.map(({ name }, at) => ({
@@ -80,6 +81,7 @@ async function atHalf(cast: Cast, subjects: readonly Subject[], peak: number): P
       'p99 µs': spread(of(at, 'p99')),
       'added p50 µs': at === 0 ? '–' : added(of(at, 'p50'), of(0, 'p50')),
       'added p99 µs': at === 0 ? '–' : added(of(at, 'p99'), of(0, 'p99')),
+      'stolen %': spread(of(at, 'stolen')),
       failed: (found[at] ?? []).reduce((sum, { failed }) => sum + failed, 0),
     })),
   }

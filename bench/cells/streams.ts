@@ -3,7 +3,7 @@ import { added, quantile, spread, type Table, times } from '../figures.ts'
 import type { Subject } from '../parts.ts'
 import { cpuMicroseconds } from '../proc.ts'
 import { cut, timed } from '../timing.ts'
-import { type Cast, inTurn } from './cast.ts'
+import { type Cast, inTurn, type Told } from './cast.ts'
 
 const EVENTS = 64
 const PACE_MS = 20
@@ -55,11 +55,12 @@ async function cell(cast: Cast, subjects: readonly Subject[], { upstream, form }
       'CPU µs/event': spread(of(at, 'cpu')),
       'CPU × nginx': times(of(at, 'cpu'), of(1, 'cpu')),
       'left, upstream free after ms': spread(of(at, 'gone').map(us => us / 1000)),
+      'stolen %': spread(of(at, 'stolen')),
     })),
   }
 }
 
-type Round = Awaited<ReturnType<typeof round>>
+type Round = Told<Awaited<ReturnType<typeof round>>>
 
 async function round(subject: Subject, upstream: Subject, how: { authorization: string; isSealed: boolean }) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
