@@ -32,6 +32,7 @@ LABEL org.opencontainers.image.title=sealgate
 LABEL org.opencontainers.image.version=0.1.0
 USER 65532:65532
 WORKDIR /data
+ENV MIMALLOC_PURGE_DELAY=10000
 EXPOSE 5381
 VOLUME /data
 HEALTHCHECK --interval=30s --timeout=6s CMD ["/usr/local/bin/sealgate", "healthcheck"]

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compile } from '../release/compile.ts'
+import { ALLOCATOR } from '../src/allocator.ts'
 import { devIssuer } from '../src/dev/issuer.ts'
 
 // What is measured has one core to itself; what loads it and what stands behind it have the other.
@@ -44,8 +45,11 @@ export interface Stage {
   pacing(port: number, how: Pacing): Promise<Subject>
   /** nginx as a plain reverse proxy before an upstream. */
   nginx(upstream: Subject, port: number): Promise<Subject>
-  /** The executable before an upstream, governed: JWT checked, limit counted in a SQLite file, requests logged. */
-  sealgate(upstream: Subject, port: number, env?: Record<string, string>, cores?: string): Promise<Subject>
+  /**
+   * The executable before an upstream, in its image's environment, governed: JWT checked, limit counted in a SQLite file,
+   * requests logged.
+   */
+  sealgate(upstream: Subject, port: number, env?: Record<string, string | undefined>, cores?: string): Promise<Subject>
   /** Bytes that a subject has logged so far. */
   logged(subject: Subject): number
   /** One stretch of sealgate's own path before an upstream, from its sources; `bare` is a relay that takes no care. */
@@ -87,6 +91,7 @@ export async function stage(given?: string): Promise<Stage> {
     },
     sealgate: ({ url }, port, env = {}, cores = MEASURED_CORE) =>
       begin('sealgate', cores, [executable], port, {
+        ...ALLOCATOR,
         ...GOVERNED,
         DATABASE_URL: `sqlite:${directory}/bench-${port}.db`,
         ...env,

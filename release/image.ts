@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { license, version } from '../package.json' with { type: 'json' }
+import { ALLOCATOR } from '../src/allocator.ts'
 import { sha256 } from './digest.ts'
 import { LIBC6, libc6Package, type Pinned, placesOf } from './libc6.ts'
 import { type Entry, tar } from './tar.ts'
@@ -97,6 +98,7 @@ const configOf = (layer: Uint8Array, commit: string) => ({
   os: 'linux',
   config: {
     User: `${USER}:${USER}`,
+    Env: Object.entries(ALLOCATOR).map(setting => setting.join('=')),
     ExposedPorts: { '5381/tcp': {} },
     Entrypoint: [SEALGATE],
     Volumes: { '/data': {} },

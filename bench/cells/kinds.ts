@@ -58,6 +58,7 @@ async function cases({ on, directory }: Cast, database: string): Promise<Kind[]>
   const governed = await on.sealgate(open, port + 2)
   // Dev mode for its sign-in; all else is as governed.
   const people = await on.sealgate(open, port + 3, { DEV_MODE: 'true', ALLOW_PLAINTEXT: 'true' })
+  const bare = await on.sealgate(open, port + 8, { MIMALLOC_PURGE_DELAY: undefined })
   const { session, key } = await signedIn(people.url)
   const workers = { WORKERS: '2', DATA_KEY: '5ea1'.repeat(16) }
   const schemas = ['one', 'two']
@@ -71,6 +72,7 @@ async function cases({ on, directory }: Cast, database: string): Promise<Kind[]>
     { name: 'session', subject: people, authorization: session },
     { name: 'API key', subject: people, authorization: key },
     { name: 'sealed body', subject: await on.sealgate(sealed, port + 4), authorization: jwt, isSealed: true },
+    { name: 'without the image’s environment', subject: bare, authorization: jwt },
     { name: 'PostgreSQL', subject: await on.sealgate(open, port + 5, on2('one')), authorization: jwt },
     { name: 'two workers', subject: await on.sealgate(open, port + 6, { ...workers, ...sqlite }, BOTH_CORES), ...both },
     {

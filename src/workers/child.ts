@@ -1,3 +1,4 @@
+import { ALLOCATOR } from '../allocator.ts'
 import type { Counted } from '../metrics/metrics.ts'
 import type { Order, Place, Report } from './messages.ts'
 
@@ -32,7 +33,7 @@ export function startWorker({ command, env }: Program, placeOf: () => Place): Wo
 
   const child = Bun.spawn([...command], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...env },
+    env: { ...ALLOCATOR, ...env },
     serialization: 'advanced',
     ipc: (message: Report) => {
       if (message.kind === 'ready') {

@@ -21,10 +21,10 @@ afterEach(async () => {
 })
 
 /** A worker of this program. */
-function started(program: string): Worker {
+function started(program: string, env = {}): Worker {
   const script = join(freshDirectory(), 'worker.js')
   writeFileSync(script, program)
-  const worker = startWorker({ command: [process.execPath, script], env: {} }, () => PLACE)
+  const worker = startWorker({ command: [process.execPath, script], env }, () => PLACE)
   alive.push(worker)
   return worker
 }
@@ -34,6 +34,12 @@ test('a worker is told its place, and each signal', async () => {
   expect(await worker.listening).toBe(4000)
   worker.tell({ kind: 'signal' })
   expect(await worker.exited).toBe(7)
+})
+
+test('a worker keeps memory for its next request, unless it is told otherwise', async () => {
+  const tells = 'process.exit(Number(process.env.MIMALLOC_PURGE_DELAY) / 100)'
+  expect(await started(tells).exited).toBe(100)
+  expect(await started(tells, { MIMALLOC_PURGE_DELAY: '700' }).exited).toBe(7)
 })
 
 test('a worker that cannot hear yet is ended by a signal', async () => {
