@@ -47,14 +47,17 @@ export function treeCpuMicroseconds(pid: number): number {
   return (ticks(pid, 11) + ticks(pid, 13)) * TICK_MICROSECONDS + children
 }
 
-/** What the hypervisor takes from now on of the time that programs here want a core, in percent (proc(5), `/proc/stat`: steal). */
+/**
+ * What the hypervisor takes, from now on, of the time that programs here want a core, in percent; of all cores together
+ * (proc(5), `/proc/stat`: steal).
+ */
 export function stolen(): () => number {
   const ticks = () => readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/ +/).slice(1).map(Number) ?? []
   const before = ticks()
   return () => {
     const spent = ticks().map((all, at) => all - (before[at] ?? 0))
     const [user = 0, nice = 0, system = 0, , , interrupts = 0, softly = 0, steal = 0] = spent
-    return (100 * steal) / (user + nice + system + interrupts + softly + steal)
+    return (100 * steal) / (user + nice + system + interrupts + softly + steal || 1)
   }
 }
 

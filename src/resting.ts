@@ -14,42 +14,45 @@ interface Rest {
   usedMs: () => number
   /** Gives back what a process at rest does not need, though it be asked now and then. */
   release: () => void
-  /** Gives back what only a process needs that is asked. */
+  /** Gives back what only requests need. */
   shrink: () => void
 }
 
 /**
  * To be called each {@link REST_MS}: gives memory back after the start and after each busy time, at once and again when it
- * has been at rest for twice as long, for the first renewal and the first sweep run code that is not run again soon.
+ * has been at rest for twice as long, for the first renewal and the first sweep run code that is not run again soon. What
+ * requests need goes later and at less use: the next ones would cost more, and where they come often that would look busy.
  */
 export function resting({ usedMs, release, shrink }: Rest): () => void {
-  // Whoever takes from a process what its requests need has it work more for the next, until it seems busy: only less than
-  // that is rest enough to be shrunk.
-  const acts = [below(ASKED, shrink), below(BUSY, release)]
+  const acts = [below(ASKED, 2, shrink), below(BUSY, 1, release)]
   let before = usedMs()
   return () => {
-    const used = usedMs()
-    for (const act of acts) act((used - before) / REST_MS)
-    before = used
+    const share = (usedMs() - before) / REST_MS
+    for (const act of acts) act(share)
+    // Once they are done: what they take is no use of the next stretch.
+    setImmediate(() => {
+      before = usedMs()
+    })
   }
 }
 
-/** Acts at the first, second, fourth, eighth … of the stretches in a row that use no more than so much. */
-function below(limit: number, act: () => void): (share: number) => void {
+/** Acts when so many stretches in a row have used no more than the limit, and whenever they are twice as many. */
+function below(limit: number, first: number, act: () => void): (share: number) => void {
   let stretches = 0
   return share => {
     stretches = share > limit ? 0 : stretches + 1
-    if (Number.isInteger(Math.log2(stretches))) act()
+    const doublings = Math.log2(stretches / first)
+    if (Number.isInteger(doublings) && doublings >= 0) act()
   }
 }
 
-/** To be called each {@link REST_MS}: what this process, and what it has read of the database, hold at rest. */
+/** To be called each {@link REST_MS}: gives back what this process, and what it has read of the database, hold at rest. */
 export const givingBack = ({ forget }: Pick<Store, 'forget'>): (() => void) =>
   resting({
     usedMs,
     shrink: () => {
-      forget()
       shrinkHeap()
+      forget()
     },
     // After the heap, for what collects it is code of the program's own.
     release: () => setImmediate(releaseCode),
@@ -62,8 +65,8 @@ function usedMs(): number {
 }
 
 /**
- * Has the engine drop its compiled code and collect its garbage, once it has nothing else to do: that holds the process up
- * for 11 to 34 ms. What is run again comes from the executable's bytecode, and is compiled when it is run often.
+ * Has the engine drop its compiled code and collect its garbage, once this turn is over: that holds the process up for 11
+ * to 34 ms. What is run again comes from the executable's bytecode, and is compiled when it is run often.
  */
 export const shrinkHeap = (): void => Bun.shrink()
 
